@@ -1,0 +1,1 @@
+"""The framework: database, identity, events, routing and plugins. It knows no feature."""

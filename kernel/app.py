@@ -1,0 +1,97 @@
+"""`create_app`: the only place where the parts are put together."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.types import Scope
+
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.deployment import Deployment
+from kernel.door import Door
+from kernel.health import health_routes
+from kernel.observability import Observed, configure_logging
+from kernel.plugin import KERNEL_VERSION, LoadedPlugin, discover
+from kernel.problems import problem_response
+from kernel.reader import JsonDocument, ReaderPage, reader_routes
+from kernel.registry import load_registry
+from kernel.routing import StrictRequest, mount
+from kernel.settings import Settings, load_settings
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_deployment(settings: Settings, plugins: Sequence[LoadedPlugin] | None = None) -> Deployment:
+    """Return the parts of a process, from the installed plugins unless others are given.
+
+    Raises:
+        PluginError: A plugin cannot be part of this deployment.
+    """
+    found = discover(settings.plugins) if plugins is None else plugins
+    registry, set_aside = load_registry(found, settings.on_bad_plugin)
+    return Deployment(settings, registry, set_aside)
+
+
+def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Litestar:
+    """Return the web application of a deployment.
+
+    Args:
+        deployment: Closed by the application when it stops.
+        lifespan: What else runs as long as the application, such as the embedded worker.
+    """
+
+    @asynccontextmanager
+    async def open_deployment(_app: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await deployment.close()
+
+    async def provide_db(scope: Scope) -> AsyncIterator[Db]:
+        """Open the request's transaction with its first statement; commit it before the answer starts."""
+        async with deployment.database.transaction(scope["state"]["origin"], scope["state"]["tenant"]) as db:
+            yield db
+
+    def provide_actor(scope: Scope) -> Actor:
+        return scope["user"]  # type: ignore[no-any-return]
+
+    return Litestar(
+        route_handlers=[*mount(deployment.registry), *health_routes(deployment), *reader_routes()],
+        middleware=[DefineMiddleware(Door, deployment=deployment)],
+        dependencies={
+            "db": Provide(provide_db),
+            "actor": Provide(provide_actor, sync_to_thread=False),
+        },
+        request_class=StrictRequest,
+        exception_handlers={Exception: problem_response},
+        openapi_config=OpenAPIConfig(
+            title="Collegium",
+            version=KERNEL_VERSION,
+            path="/schema",
+            render_plugins=[ReaderPage(), JsonDocument()],
+            create_examples=False,
+        ),
+        lifespan=[open_deployment, *lifespan],
+        request_max_body_size=deployment.settings.max_body_bytes,
+        logging_config=None,
+    )
+
+
+def served(app: Litestar) -> Any:
+    """Return the application as a server runs it, with request ids, headers and the access log around it."""
+    return Observed(app)
+
+
+def app_from_environment() -> Any:
+    """Return the served application for a server process that was started with `COLLEGIUM_*` variables."""
+    settings = load_settings()
+    configure_logging(settings)
+    return served(create_app(create_deployment(settings)))
+
+
+__all__ = ["app_from_environment", "create_app", "create_deployment", "served"]

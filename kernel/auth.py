@@ -1,0 +1,228 @@
+"""Who is asking and what they may do: Actor, Permission, the two route guards, access tokens.
+
+How passwords, sessions and accounts are kept is an identity plugin's concern (`kernel.identity`); how a request
+is admitted stands in `kernel.gate`.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from joserfc.jws import JWSRegistry
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from kernel import clock
+from kernel.errors import Forbidden, Unauthenticated
+from kernel.keys import Keyring
+
+Scope = Literal["any", "assigned", "own"]
+ISSUER = "collegium"
+ACCESS_TTL_S = 15 * 60
+_REACH: Mapping[str, int] = {"own": 1, "assigned": 2, "any": 3}
+_MOST_VERIFIED = 10_000
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """Something that a role may be allowed to do.
+
+    Args:
+        name: Dotted, `plugin.thing.verb`.
+        title: What it allows, for the page on which an administrator gives it.
+        roles: The roles that hold it at first, each with how far it reaches.
+    """
+
+    name: str
+    title: str
+    roles: Mapping[str, Scope] = {}
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Whoever makes a request: a signed-in user, nobody, or the system in background work."""
+
+    tenant_id: UUID
+    user_id: UUID | None = None
+    role: str = ""
+    session_id: UUID | None = None
+    grants: Mapping[str, Scope] = {}
+    is_operator: bool = False
+    address: str = ""
+
+    @property
+    def id(self) -> UUID:
+        """The user's id, for actions that only a signed-in user reaches.
+
+        Raises:
+            Unauthenticated: Nobody is signed in.
+        """
+        if self.user_id is None:
+            raise Unauthenticated
+        return self.user_id
+
+    def scope(self, permission: Permission) -> Scope | None:
+        """Return how far the permission reaches for this actor; None if not held."""
+        return self.grants.get(permission.name)
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the actor holds the permission in any scope."""
+        return permission.name in self.grants
+
+    def limited_to(self, permission: Permission) -> UUID | None:
+        """Return the only owner whose rows the permission reaches: the actor's own id, or None for every row.
+
+        Raises:
+            Forbidden: The actor does not hold the permission.
+        """
+        scope = self.scope(permission)
+        if scope is None:
+            raise Forbidden
+        return None if scope == "any" else self.id
+
+
+class Requires:
+    """Guard of a route: the actor must hold the permission in some scope."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        """Refuse unless the actor holds the permission."""
+        actor: Actor = connection.scope["user"]
+        if self.permission.name not in actor.grants:
+            if actor.user_id is None:
+                raise Unauthenticated
+            raise Forbidden
+
+
+def requires(permission: Permission) -> Requires:
+    """Return the guard that lets in only who holds the permission."""
+    return Requires(permission)
+
+
+def public(_connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Guard that says on purpose: anybody may come in."""
+
+
+def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Guard that lets in every signed-in user, whatever their role: their own account, for example."""
+    if connection.scope["user"].user_id is None:
+        raise Unauthenticated
+
+
+def widest(scopes: Iterable[Scope]) -> Scope | None:
+    """Return the scope that reaches furthest."""
+    return max(scopes, key=lambda scope: _REACH[scope], default=None)
+
+
+def grant_patterns(grants: Mapping[str, Scope], permissions: Iterable[Permission]) -> list[str]:
+    """Return the grants as few patterns, such as `courses.*:own`, for clients to read.
+
+    A plugin all of whose permissions are held in one scope becomes one pattern; else one for each thing, or for
+    each permission. What is enforced is `Actor.grants`, never these.
+    """
+    names = sorted(permission.name for permission in permissions)
+    patterns: list[str] = []
+    done: set[str] = set()
+    for name in names:
+        if name in done or name not in grants:
+            continue
+        for depth in range(1, name.count(".") + 1):
+            prefix = ".".join(name.split(".")[:depth]) + "."
+            family = [other for other in names if other.startswith(prefix)]
+            if len(family) > 1 and {grants.get(other) for other in family} == {grants[name]}:
+                patterns.append(f"{prefix}*:{grants[name]}")
+                done.update(family)
+                break
+        else:
+            patterns.append(f"{name}:{grants[name]}")
+    return patterns
+
+
+class AccessClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """What an access token says."""
+
+    user_id: UUID
+    tenant: UUID
+    session: UUID
+    role: str
+    exp: int
+
+
+class AccessTokens:
+    """Makes and verifies access tokens: HS256 JWTs of 15 minutes, `typ` at+jwt (RFC 9068, RFC 8725)."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keys = [(key.kid, OctKey.import_key(key.key)) for key in keyring.derive("jwt")]
+        self._by_kid = dict(self._keys)
+        self._registry = JWSRegistry(algorithms=["HS256"])
+        self._claims = jwt.JWTClaimsRegistry(
+            now=lambda: int(clock.now().timestamp()),
+            iss={"essential": True, "value": ISSUER},
+            aud={"essential": True, "value": ISSUER},
+            exp={"essential": True},
+        )
+        self._verified: OrderedDict[bytes, AccessClaims] = OrderedDict()
+
+    def issue(
+        self, *, user_id: UUID, tenant_id: UUID, session_id: UUID, role: str, patterns: Sequence[str]
+    ) -> tuple[str, int]:
+        """Return a token and the seconds until it expires."""
+        kid, key = self._keys[0]
+        issued = int(clock.now().timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": ISSUER,
+            "sub": str(user_id),
+            "user_id": str(user_id),
+            "tenant": str(tenant_id),
+            "session": str(session_id),
+            "role": role,
+            "permissions": list(patterns),
+            "iat": issued,
+            "exp": issued + ACCESS_TTL_S,
+        }
+        header = {"alg": "HS256", "typ": "at+jwt", "kid": kid}
+        return jwt.encode(header, claims, key, registry=self._registry), ACCESS_TTL_S
+
+    def verify(self, token: str) -> AccessClaims:
+        """Return the claims of a valid token.
+
+        A verified token is remembered until it expires: that spares the signature, nothing else; session, tenant
+        and plugins are asked at every request.
+
+        Raises:
+            Unauthenticated: Wrong signature, type, key, issuer, audience, or expired.
+        """
+        digest = hashlib.sha256(token.encode()).digest()
+        claims = self._verified.get(digest)
+        if claims is None:
+            claims = self._decode(token)
+            if len(self._verified) >= _MOST_VERIFIED:
+                self._verified.popitem(last=False)
+            self._verified[digest] = claims
+        if claims.exp <= clock.now().timestamp():
+            self._verified.pop(digest, None)
+            raise Unauthenticated("The access token has expired.")
+        return claims
+
+    def _decode(self, token: str) -> AccessClaims:
+        try:
+            decoded = jwt.decode(token, self._key_of, registry=self._registry)
+            if decoded.header.get("typ") != "at+jwt":
+                raise Unauthenticated("This is not an access token.")
+            self._claims.validate(decoded.claims)
+            return msgspec.convert(decoded.claims, AccessClaims, strict=False)
+        except (JoseError, ValueError, TypeError, msgspec.ValidationError) as error:
+            raise Unauthenticated("The access token is not valid.") from error
+
+    def _key_of(self, guest: Any) -> OctKey:
+        key = self._by_kid.get(str(guest.headers().get("kid", "")))
+        if key is None:
+            raise Unauthenticated("The access token's key is no longer in use.")
+        return key

@@ -1,0 +1,310 @@
+"""Transactions: who begins and ends them, and the short way from a Core statement to Structs.
+
+A `Db` is one transaction of one tenant. Only this module commits. Tables and row-level security are made in
+`kernel.tables` and `kernel.migrate`; which tenant a request belongs to is decided in `kernel.tenancy`.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from advanced_alchemy.config import AsyncSessionConfig, EngineConfig, SQLAlchemyAsyncConfig
+from sqlalchemy import Executable, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from kernel.errors import Unavailable
+from kernel.statements import plan_for
+
+if TYPE_CHECKING:
+    from kernel.deployment import Deployment
+    from kernel.tenancy import Tenant
+
+T = TypeVar("T", bound=msgspec.Struct)
+R = TypeVar("R")
+
+log = structlog.get_logger(__name__)
+
+_UNSAFE_IN_AGENT = re.compile(r"[^A-Za-z0-9 ./;:,()_+-]")
+_LOST_CONNECTION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+)
+_LOST_RACE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL does not answer."""
+
+    code = "kernel.database_unavailable"
+    title = "The database does not answer. Try again in a moment."
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke while committing, so the change may or may not have happened."""
+
+    code = "kernel.outcome_unknown"
+    title = "The outcome is unknown. Repeat the request with the same Idempotency-Key."
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """For which tenant a transaction runs and who caused it; rides in the BEGIN message for RLS and audit."""
+
+    tenant_id: UUID | None
+    actor_id: UUID | None = None
+    request_id: str = ""
+    address: str = ""
+    agent: str = ""
+
+    def prelude(self) -> str:
+        """Return the statement that tells PostgreSQL tenant and actor, local to the transaction."""
+        # Both ids pass through UUID and the texts through allow-lists: nothing here can end the quotes.
+        tenant = str(UUID(str(self.tenant_id))) if self.tenant_id else ""
+        actor = str(UUID(str(self.actor_id))) if self.actor_id else ""
+        request = _UNSAFE_IN_AGENT.sub("", self.request_id[:64])
+        address = _UNSAFE_IN_AGENT.sub("", self.address[:45])
+        agent = _UNSAFE_IN_AGENT.sub("", self.agent[:200])
+        return (
+            f"select set_config('app.tenant','{tenant}',true),set_config('app.actor','{actor}',true),"
+            f"set_config('app.request','{request}',true),set_config('app.address','{address}',true),"
+            f"set_config('app.agent','{agent}',true)"
+        )
+
+
+class TenantConnection(asyncpg.Connection):
+    """Appends the tenant to BEGIN: one message instead of two (measured: a fifth cheaper per transaction)."""
+
+    prelude: str | None = None
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run a statement; `BEGIN` also sets tenant and actor."""
+        if self.prelude is not None and query.startswith("BEGIN"):
+            query = f"{query} {self.prelude}"
+        return cast("str", await super().execute(query, *args, timeout=timeout))
+
+
+class Db:
+    """One transaction of one tenant, begun with its first statement.
+
+    Statements are Core, built once (a module constant or a cached function), with `bindparam` for what varies:
+    each is compiled once and runs on the driver's own connection.
+    """
+
+    def __init__(self, session: AsyncSession, origin: Origin, deployment: "Deployment", tenant: "Tenant | None") -> None:
+        self.origin = origin
+        self.deployment = deployment
+        self._tenant = tenant
+        self._session = session
+        self._session.info["prelude"] = origin.prelude()
+        self._driver: asyncpg.Connection[Any] | None = None
+        self._always: list[tuple[Executable, dict[str, Any]]] = []
+        self._after_commit: list[Callable[[], Awaitable[None]]] = []
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The tenant of this transaction; an operator's transaction has none and may not ask."""
+        if self.origin.tenant_id is None:
+            raise RuntimeError("this transaction belongs to no tenant")
+        return self.origin.tenant_id
+
+    @property
+    def tenant(self) -> "Tenant":
+        """The tenant with its settings and acting plugins."""
+        if self._tenant is None:
+            raise RuntimeError("this transaction belongs to no tenant")
+        return self._tenant
+
+    async def rows(self, kind: type[T], statement: Executable, /, **parameters: Any) -> list[T]:
+        """Return every row as a Struct whose fields are the selected columns, in their order."""
+        plan = plan_for(statement)
+        make = plan.maker(kind)
+        driver = self._driver or await self._begin()
+        return [make(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
+
+    async def row(self, kind: type[T], statement: Executable, /, **parameters: Any) -> T | None:
+        """Return the first row as a Struct, or None."""
+        plan = plan_for(statement)
+        make = plan.maker(kind)
+        driver = self._driver or await self._begin()
+        record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
+        return None if record is None else make(record)
+
+    async def value(self, statement: Executable, /, **parameters: Any) -> Any:
+        """Return the first column of the first row, or None."""
+        plan = plan_for(statement)
+        driver = self._driver or await self._begin()
+        record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
+        return None if record is None else plan.first(record)
+
+    async def values(self, statement: Executable, /, **parameters: Any) -> list[Any]:
+        """Return the first column of every row."""
+        plan = plan_for(statement)
+        driver = self._driver or await self._begin()
+        return [plan.first(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
+
+    async def run(self, statement: Executable, /, **parameters: Any) -> int:
+        """Run a statement and return how many rows it touched."""
+        plan = plan_for(statement)
+        driver = self._driver or await self._begin()
+        status = await driver.execute(plan.sql, *plan.arguments(parameters))
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def run_many(self, statement: Executable, parameters: Sequence[dict[str, Any]]) -> None:
+        """Run one statement for many sets of parameters, pipelined by the driver."""
+        plan = plan_for(statement)
+        driver = self._driver or await self._begin()
+        await driver.executemany(plan.sql, [plan.arguments(each) for each in parameters])
+
+    async def driver(self) -> "asyncpg.Connection[Any]":
+        """Return the driver's connection inside this transaction, for a library that wants one."""
+        return self._driver or await self._begin()
+
+    def record_always(self, statement: Executable, /, **parameters: Any) -> None:
+        """Keep a statement that must be written even if the request is refused and rolled back."""
+        self._always.append((statement, parameters))
+
+    def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run `action` once the transaction is committed; never when it is rolled back. Best effort."""
+        self._after_commit.append(action)
+
+    async def retrying(self, action: Callable[[], Awaitable[R]]) -> R:
+        """Run the only work of this transaction; once more from the start if it lost a race (40001, 40P01)."""
+        try:
+            return await action()
+        except _LOST_RACE:
+            await self._rollback()
+            self._always.clear()
+            self._after_commit.clear()
+            return await action()
+
+    async def _begin(self) -> "asyncpg.Connection[Any]":
+        try:
+            return await self._connect()
+        except (*_LOST_CONNECTION, DBAPIError):
+            # A pooled connection may have died with its server since its last use; nothing has run yet.
+            await self._session.invalidate()
+        try:
+            return await self._connect()
+        except (*_LOST_CONNECTION, SQLAlchemyError) as error:
+            raise DatabaseUnavailable(headers={"Retry-After": "2"}) from error
+
+    async def _connect(self) -> "asyncpg.Connection[Any]":
+        connection = await self._session.connection()
+        pooled = await connection.get_raw_connection()
+        # The dialect begins lazily, with its own first statement; ours do not pass through it.
+        await cast("Any", pooled.dbapi_connection)._start_transaction()
+        self._driver = cast("asyncpg.Connection[Any]", pooled.driver_connection)
+        return self._driver
+
+    async def _rollback(self) -> None:
+        if self._driver is not None and self._driver.is_closed():
+            await self._session.invalidate()
+        else:
+            await self._session.rollback()
+        self._driver = None
+
+    async def _commit(self) -> None:
+        for statement, parameters in self._always:
+            await self.run(statement, **parameters)
+        driver, self._driver = self._driver, None
+        try:
+            await self._session.commit()
+        except Exception as error:
+            if driver is not None and driver.is_closed():
+                raise OutcomeUnknown(headers={"Retry-After": "2"}) from error
+            raise
+
+    async def _finish(self, actions: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        for action in actions:
+            try:
+                await action()
+            except Exception:
+                log.exception("after_commit.failed")
+
+
+class Database:
+    """The connections of one database role."""
+
+    def __init__(self, url: str, *, deployment: "Deployment", pool_size: int = 20) -> None:
+        self._deployment = deployment
+        self._config = SQLAlchemyAsyncConfig(
+            connection_string=url,
+            engine_config=EngineConfig(
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_timeout=5,
+                connect_args={"connection_class": TenantConnection, "timeout": 5},
+            ),
+            session_config=AsyncSessionConfig(expire_on_commit=False, autoflush=False),
+            enable_touch_updated_timestamp_listener=False,
+            enable_file_object_listener=False,
+        )
+        self.engine = self._config.get_engine()
+        self._sessions = self._config.create_session_maker()
+        event.listen(self.engine.sync_engine, "checkin", _forget_tenant)
+
+    @asynccontextmanager
+    async def transaction(self, origin: Origin, tenant: "Tenant | None" = None) -> AsyncIterator[Db]:
+        """Open a transaction: committed when the block ends, rolled back when it raises."""
+        session = self._sessions()
+        db = Db(session, origin, self._deployment, tenant)
+        try:
+            try:
+                yield db
+            except BaseException:
+                await db._rollback()
+                await self._write_always(db)
+                raise
+            await db._commit()
+        finally:
+            await session.close()
+        await db._finish(db._after_commit)
+
+    async def _write_always(self, refused: Db) -> None:
+        """Write what must be known although the request was refused."""
+        if not refused._always:
+            return
+        try:
+            async with self.transaction(refused.origin, refused._tenant) as db:
+                for statement, parameters in refused._always:
+                    await db.run(statement, **parameters)
+        except Exception:
+            log.exception("record_always.failed", rows=len(refused._always))
+
+    async def check(self) -> None:
+        """Raise `DatabaseUnavailable` unless a transaction can begin."""
+        async with self.transaction(Origin(tenant_id=None)) as db:
+            await db.driver()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+@event.listens_for(Session, "after_begin")
+def _bring_tenant(session: Session, _transaction: SessionTransaction, connection: Any) -> None:
+    """Give the driver's connection its tenant before its BEGIN, whatever statement comes first."""
+    if (prelude := session.info.get("prelude")) is not None:
+        connection.connection.driver_connection.prelude = prelude
+
+
+def _forget_tenant(connection: DBAPIConnection | None, _entry: ConnectionPoolEntry) -> None:
+    if connection is not None:
+        cast("Any", connection).driver_connection.prelude = None
+
+
+

@@ -1,0 +1,63 @@
+"""Everything that a running process shares: settings, plugins, connections, keys. Opened once, closed once."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import AsyncIterator
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from kernel.auth import AccessTokens, Actor
+from kernel.db import Database, Db, Origin
+from kernel.events import Listeners
+from kernel.gate import Gate
+from kernel.keys import Keyring
+from kernel.registry import Registry
+from kernel.settings import Settings
+from kernel.storage import Storage, storage_from_url
+from kernel.tenancy import Tenant, TenantDirectory
+
+
+class Deployment:
+    """The parts of a running process; plugins reach them as `db.deployment`."""
+
+    def __init__(self, settings: Settings, registry: Registry, set_aside: Mapping[str, str] | None = None) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.set_aside = dict(set_aside or {})
+        self.keyring = Keyring(settings.secret_keys)
+        self.tokens = AccessTokens(self.keyring)
+        self.storage: Storage = storage_from_url(settings.storage_url)
+        self.redis: "Redis[bytes]" = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5)
+        self.gate = Gate(self.redis)
+        self.listeners = Listeners(registry.listeners, registry.acting)
+        self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)
+        self.tenants = TenantDirectory(self.database, registry.acting, registry.permissions)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.redis.aclose)
+
+    @asynccontextmanager
+    async def operator_session(self, actor: Actor | None, reason: str) -> AsyncIterator[Db]:
+        """Open a transaction that sees every tenant, by the operator role's own short-lived connection.
+
+        Only `plugins.admin` and the command line may import what calls this (an import contract).
+
+        Args:
+            actor: The operator, for the audit log; None from the command line.
+            reason: Why, for the log.
+        """
+        origin = Origin(tenant_id=None, actor_id=actor.user_id if actor else None, request_id=reason)
+        database = Database(self.settings.operator_database_url, deployment=self, pool_size=1)
+        try:
+            async with database.transaction(origin) as db:
+                yield db
+        finally:
+            await database.close()
+
+    async def tenant(self, tenant_id: UUID) -> Tenant:
+        """Return a tenant by its id."""
+        return await self.tenants.by_id(tenant_id)

@@ -1,0 +1,271 @@
+"""The way in: tenant, origin, credential, session, limits and switched-off plugins, before any handler runs.
+
+What a permission lets through is asked by the route's own guard (`kernel.auth.requires`); which rows it reaches,
+by each action and query.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from kernel.auth import AccessClaims, Actor, public
+from kernel.db import Origin
+from kernel.deployment import Deployment
+from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
+from kernel.identity import SessionState
+from kernel.settings import KERNEL_SETTINGS, RateLimits, SecuritySettings
+from kernel.tenancy import Tenant, TenantUnknown
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+ACCESS_COOKIE = "collegium_access"
+_SLUG = re.compile(r"[a-z0-9-]{1,63}")
+
+
+class ForeignOrigin(Forbidden):
+    """A browser sent an unsafe request from another site."""
+
+    code = "kernel.foreign_origin"
+    title = "This request came from another site."
+
+
+class PluginNotEnabled(NotFound):
+    """The route belongs to a plugin that does not act for this tenant."""
+
+    code = "plugin_not_enabled"
+    title = "This part is not switched on here."
+
+
+def access_cookie_name(*, secure: bool) -> str:
+    """Return the name of the cookie with the access token; `__Host-` wherever the browser sees https."""
+    return f"__Host-{ACCESS_COOKIE}" if secure else ACCESS_COOKIE
+
+
+class Arrival:
+    """The headers of a request that the door looks at, read in one pass."""
+
+    def __init__(self, scope: Scope, deployment: Deployment) -> None:
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        self._headers = headers
+        self.address = (scope.get("client") or ("", 0))[0]
+        self.scheme: str = scope["scheme"]
+        trusted = self.address in deployment.settings.trusted_proxies
+        if trusted:
+            self._believe_proxy(deployment.settings.trusted_proxies)
+        self.host = self.text(b"host").lower()
+        self.slug = self.text(deployment.settings.tenant_header.lower().encode()) if trusted else ""
+        self.agent = self.text(b"user-agent")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the browser sees https."""
+        return self.scheme == "https"
+
+    def text(self, name: bytes) -> str:
+        """Return a header's text, or an empty one."""
+        value = self._headers.get(name) if name else None
+        return value.decode("latin-1") if value is not None else ""
+
+    def _believe_proxy(self, trusted: tuple[str, ...]) -> None:
+        if self.text(b"x-forwarded-proto") in ("http", "https"):
+            self.scheme = self.text(b"x-forwarded-proto")
+        # From the right: each trusted proxy added the address that it saw; the first other one is the client.
+        for hop in reversed(self.text(b"x-forwarded-for").split(",")):
+            try:
+                self.address = str(ipaddress.ip_address(hop.strip()))
+            except ValueError:
+                return
+            if self.address not in trusted:
+                return
+
+    def bearer(self) -> str:
+        """Return the token of the Authorization header."""
+        scheme, _, token = self.text(b"authorization").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
+    def cookie(self, name: str) -> str:
+        """Return a cookie's value."""
+        if not (raw := self.text(b"cookie")) or name not in raw:
+            return ""
+        try:
+            morsel = SimpleCookie(raw).get(name)
+        except CookieError:
+            return ""
+        return morsel.value if morsel else ""
+
+    def check_origin(self) -> None:
+        """Refuse an unsafe request that a browser sent from elsewhere; same-site counts as elsewhere (rule 19)."""
+        origin = self.text(b"origin")
+        if origin and origin != f"{self.scheme}://{self.host}":
+            raise ForeignOrigin
+        if self.text(b"sec-fetch-site") not in ("", "same-origin", "none"):
+            raise ForeignOrigin
+
+
+class Door:
+    """ASGI middleware inside the routing, so that it knows which handler is meant."""
+
+    def __init__(self, app: ASGIApp, deployment: Deployment) -> None:
+        self._app = app
+        self._deployment = deployment
+        self._queries: dict[int, frozenset[str] | None] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit the request or raise the refusal."""
+        handler = cast("HTTPRouteHandler", scope["route_handler"])
+        if handler.opt.get("door") != "none":
+            await self._admit(scope, handler)
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope, handler: HTTPRouteHandler) -> None:
+        arrival = Arrival(scope, self._deployment)
+        if scope["method"] not in SAFE_METHODS:  # type: ignore[typeddict-item]
+            arrival.check_origin()
+        if scope["query_string"]:
+            self._check_query(scope["query_string"], handler)
+        bearer = arrival.bearer()
+        token = bearer or arrival.cookie(access_cookie_name(secure=arrival.is_secure))
+        open_to_all = public in (handler.guards or ())
+        claims = None
+        if token and not handler.opt.get("credential_ignored"):
+            claims = self._verify(token, tolerated=open_to_all and not bearer)
+        tenant = await self._tenant(arrival, claims)
+        state = scope["state"]
+        origin = Origin(tenant.id, None, state.get("request_id", ""), arrival.address, arrival.agent)
+        actor, tenant = await self._actor(tenant, claims, arrival, scope, origin)
+        plugin = handler.opt.get("plugin")
+        if plugin is not None and plugin not in tenant.plugins:
+            raise PluginNotEnabled
+        scope["user"] = actor
+        state["tenant"] = tenant
+        state["arrival"] = arrival
+        state["origin"] = Origin(tenant.id, actor.user_id, origin.request_id, origin.address, origin.agent)
+
+    def _verify(self, token: str, *, tolerated: bool) -> AccessClaims | None:
+        try:
+            return self._deployment.tokens.verify(token)
+        except Unauthenticated:
+            if tolerated:
+                return None
+            raise
+
+    async def _tenant(self, arrival: Arrival, claims: AccessClaims | None) -> Tenant:
+        tenants = self._deployment.tenants
+        if arrival.slug and _SLUG.fullmatch(arrival.slug):
+            return await tenants.by_slug(arrival.slug)
+        try:
+            tenant = await tenants.by_host(arrival.host)
+        except TenantUnknown:
+            if claims is None:
+                raise
+            return await tenants.by_id(claims.tenant)
+        if claims is not None and claims.tenant != tenant.id:
+            raise Unauthenticated("The access token belongs to another school.")
+        return tenant
+
+    async def _actor(
+        self, tenant: Tenant, claims: AccessClaims | None, arrival: Arrival, scope: Scope, origin: Origin
+    ) -> tuple[Actor, Tenant]:
+        admission = await self._gate(tenant, claims, arrival, cast("HTTPRouteHandler", scope["route_handler"]))
+        if admission is not None:
+            if not self._deployment.tenants.is_current(
+                tenant, admission.tenant_version, admission.directory_version
+            ):
+                tenant = await self._tenant(arrival, claims)
+            scope["state"]["limit"] = admission.limit
+            if admission.limit is not None and not admission.limit.allowed:
+                raise RateLimited
+        if claims is None:
+            return Actor(tenant.id, address=arrival.address, grants=tenant.grants("")), tenant
+        session = admission.session if admission else None
+        if session is None:
+            session = await self._stored_session(tenant, claims, origin, refill=admission is not None)
+        if session is None or session.user_id != claims.user_id:
+            raise Unauthenticated("This session has ended. Sign in again.")
+        return (
+            Actor(
+                tenant_id=tenant.id,
+                user_id=session.user_id,
+                role=session.role,
+                session_id=claims.session,
+                grants=tenant.grants(session.role),
+                is_operator=session.is_operator,
+                address=arrival.address,
+            ),
+            tenant,
+        )
+
+    async def _gate(
+        self, tenant: Tenant, claims: AccessClaims | None, arrival: Arrival, handler: HTTPRouteHandler
+    ) -> Admission | None:
+        door = handler.opt.get("door", "api")
+        rates = tenant.setting(KERNEL_SETTINGS[0], SecuritySettings).rate_limits
+        limits = _limits(door, rates, claims, arrival.address)
+        try:
+            return await self._deployment.gate.admit(tenant.id, claims.session if claims else None, limits)
+        except RedisUnavailable:
+            if door in STRICT_DOORS:
+                raise
+            return None
+
+    async def _stored_session(
+        self, tenant: Tenant, claims: AccessClaims, origin: Origin, *, refill: bool
+    ) -> SessionState | None:
+        """Ask PostgreSQL for a session that Redis does not have, and give it back to Redis."""
+        identity = self._deployment.registry.identity
+        if identity is None:
+            return None
+        async with self._deployment.database.transaction(origin, tenant) as db:
+            session = await identity.session_state(db, claims.session)
+        if session is not None and refill:
+            await self._deployment.gate.keep_session(tenant.id, claims.session, session)
+        return session
+
+    def _check_query(self, query: bytes, handler: HTTPRouteHandler) -> None:
+        known = self._known_queries(handler)
+        if b"%00" in query:
+            raise Invalid("A parameter must not contain the character NUL.")
+        if known is None:
+            return
+        for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+            if name not in known:
+                raise Invalid(errors=[FieldError(name, "There is no such parameter.")])
+
+    def _known_queries(self, handler: HTTPRouteHandler) -> frozenset[str] | None:
+        """Return the names that the handler takes; None if it reads the query itself."""
+        if id(handler) not in self._queries:
+            self._queries[id(handler)] = _query_names(handler)
+        return self._queries[id(handler)]
+
+
+def _query_names(handler: HTTPRouteHandler) -> frozenset[str] | None:
+    names: set[str] = set()
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        if name in ("request", "query"):
+            return None
+        names.add(getattr(field.kwarg_definition, "query", None) or name)
+    return frozenset(names)
+
+
+def _limits(door: str, rates: RateLimits, claims: AccessClaims | None, address: str) -> list[Limit]:
+    if door == "login":
+        return [Limit(f"login:address:{address}", "log", rates.login_per_minute)]
+    caller = f"user:{claims.user_id}" if claims else f"address:{address}"
+    if door == "redeem":
+        return [
+            Limit(f"redeem:address:{address}", "log", rates.redeem_per_minute),
+            Limit(f"redeem:{caller}", "log", rates.redeem_per_minute),
+        ]
+    per_minute: dict[str, Any] = {
+        "api": rates.api_per_minute,
+        "upload": rates.upload_per_minute,
+        "progress": rates.progress_per_minute,
+        "media": rates.media_per_minute,
+    }
+    return [Limit(f"{door}:{caller}", "log" if door == "upload" else "gcra", per_minute[door])]

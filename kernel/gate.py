@@ -1,0 +1,171 @@
+"""Session, tenant version and rate limits of a request, in one Redis round trip.
+
+The counting stands in `gate.lua`. Which doors a route has is said by the route (`kernel.routing.limited`).
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from kernel.errors import RateLimited, Unavailable
+from kernel.identity import SessionState
+
+WINDOW_MS = 60_000
+STRICT_DOORS = frozenset({"login", "redeem"})
+"""Doors that refuse when Redis does not answer, because guessing must stay counted."""
+SESSION_TTL_S = 7 * 24 * 3600
+
+
+class RedisUnavailable(Unavailable):
+    """Redis does not answer."""
+
+    code = "kernel.redis_unavailable"
+    title = "A part of the service does not answer. Try again in a moment."
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """One limit of one caller: at most `per_minute` requests counted under `key`."""
+
+    key: str
+    kind: Literal["log", "gcra"]
+    per_minute: int
+
+
+class LimitState(msgspec.Struct, frozen=True):
+    """How a limit stands after this request."""
+
+    limit: int
+    allowed: bool
+    remaining: int
+    wait_ms: int
+
+    def headers(self) -> dict[str, str]:
+        """Return the RateLimit headers; the reset is in seconds."""
+        wait_s = str(-(-self.wait_ms // 1000))
+        headers = {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": wait_s,
+        }
+        return headers if self.allowed else {**headers, "Retry-After": wait_s}
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """What Redis knew: the session if it is there, the versions, how the tightest limit stands."""
+
+    session: SessionState | None
+    tenant_version: int | None
+    directory_version: int | None
+    limit: LimitState | None
+
+
+@cache
+def _script() -> str:
+    return (Path(__file__).parent / "gate.lua").read_text()
+
+
+def session_key(tenant_id: UUID, session_id: UUID) -> str:
+    """Return the Redis key of a session."""
+    return f"t:{tenant_id}:session:{session_id}"
+
+
+def version_key(tenant_id: UUID) -> str:
+    """Return the Redis key of a tenant's version."""
+    return f"t:{tenant_id}:version"
+
+
+DIRECTORY_KEY = "collegium:directory"
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(SessionState)
+
+
+class Gate:
+    """Asks Redis about a request."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
+        self._sha = ""
+
+    async def admit(self, tenant_id: UUID, session_id: UUID | None, limits: Sequence[Limit]) -> Admission:
+        """Read session and versions and count the request.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        keys = [
+            session_key(tenant_id, session_id) if session_id else f"t:{tenant_id}:session:-",
+            version_key(tenant_id),
+            DIRECTORY_KEY,
+            *(f"t:{tenant_id}:limit:{limit.key}" for limit in limits),
+        ]
+        arguments: list[str | int] = [uuid4().hex]
+        for limit in limits:
+            arguments += [limit.kind, limit.per_minute, WINDOW_MS]
+        answer = await self._evaluate(keys, arguments)
+        session, tenant_version, directory_version = answer[:3]
+        return Admission(
+            session=_decoder.decode(session) if session else None,
+            tenant_version=int(tenant_version) if tenant_version else None,
+            directory_version=int(directory_version) if directory_version else None,
+            limit=_tightest(limits, answer[3:]),
+        )
+
+    async def count(self, tenant_id: UUID, limit: Limit) -> None:
+        """Count one more thing against a limit, such as the sign-ins of one account.
+
+        Raises:
+            RateLimited: The limit is used up.
+            RedisUnavailable: Redis does not answer.
+        """
+        admission = await self.admit(tenant_id, None, [limit])
+        if admission.limit is not None and not admission.limit.allowed:
+            raise RateLimited(headers=admission.limit.headers())
+
+    async def _evaluate(self, keys: list[str], arguments: list[str | int]) -> list[Any]:
+        try:
+            if not self._sha:
+                self._sha = await self._redis.script_load(_script())
+            try:
+                return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return await self._redis.eval(_script(), len(keys), *keys, *arguments)
+        except (RedisError, OSError) as error:
+            raise RedisUnavailable(headers={"Retry-After": "2"}) from error
+
+    async def check(self) -> None:
+        """Raise unless Redis answers."""
+        await self._redis.ping()
+
+    async def keep_session(self, tenant_id: UUID, session_id: UUID, state: SessionState) -> None:
+        """Keep a session in Redis for as long as its refresh token lives."""
+        try:
+            await self._redis.set(session_key(tenant_id, session_id), _encoder.encode(state), ex=SESSION_TTL_S)
+        except (RedisError, OSError) as error:
+            raise RedisUnavailable(headers={"Retry-After": "2"}) from error
+
+    async def end_sessions(self, tenant_id: UUID, session_ids: Sequence[UUID]) -> None:
+        """Forget sessions; call it after the transaction that revoked them has committed."""
+        if session_ids:
+            await self._redis.delete(*(session_key(tenant_id, each) for each in session_ids))
+
+    async def tell_version(self, tenant_id: UUID, version: int) -> None:
+        """Make every process reload the tenant: its plugins, settings or roles have changed."""
+        await self._redis.set(version_key(tenant_id), version)
+
+    async def tell_directory(self) -> None:
+        """Make every process look hosts up anew: a tenant came, went or changed its hosts."""
+        await self._redis.incr(DIRECTORY_KEY)
+
+
+def _tightest(limits: Sequence[Limit], answer: Sequence[int]) -> LimitState | None:
+    states = [
+        LimitState(limit.per_minute, bool(allowed), remaining, wait)
+        for limit, allowed, remaining, wait in zip(limits, answer[::3], answer[1::3], answer[2::3], strict=True)
+    ]
+    return min(states, key=lambda state: (state.allowed, state.remaining), default=None)

@@ -1,0 +1,79 @@
+"""Is the process alive, and can it serve: `/health/live` and `/health/ready`."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Sequence
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import public
+from kernel.deployment import Deployment
+from kernel.revisions import pending
+
+_LIVE = b'{"status":"ok"}'
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One part and whether it answers."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether the process can serve; the parts only for whoever has the operator's token."""
+
+    status: str
+    checks: Sequence[Check] = ()
+
+
+def health_routes(deployment: Deployment) -> list[HTTPRouteHandler]:
+    """Return the two handlers; they count against no limit and ask for no tenant."""
+
+    @get("/health/live", guards=[public], opt={"door": "none"}, operation_id="health_live", sync_to_thread=False)
+    def live() -> Response[bytes]:
+        """Say that the process answers."""
+        return Response(_LIVE, media_type="application/json")
+
+    @get("/health/ready", guards=[public], opt={"door": "none"}, operation_id="health_ready")
+    async def ready(request: Request[object, object, object]) -> Response[Readiness]:
+        """Say whether database, Redis, storage and migrations are in order."""
+        checks = await _checks(deployment)
+        ok = all(check.ok for check in checks)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        expected = deployment.settings.operator_token
+        known = bool(expected) and hmac.compare_digest(token, expected)
+        body = Readiness("ok" if ok else "unavailable", checks if known else ())
+        return Response(body, status_code=200 if ok else 503)
+
+    return [live, ready]
+
+
+async def _checks(deployment: Deployment) -> list[Check]:
+    plugins = [
+        Check(f"plugin {name}", False, reason) for name, reason in sorted(deployment.set_aside.items())
+    ]
+    parts = await asyncio.gather(
+        _check("database", deployment.database.check()),
+        _check("redis", deployment.gate.check()),
+        _check("storage", deployment.storage.check()),
+        _check("migrations", _no_pending(deployment)),
+    )
+    return [*parts, *plugins]
+
+
+async def _check(name: str, probe: Awaitable[object]) -> Check:
+    try:
+        async with asyncio.timeout(3):
+            await probe
+    except Exception as error:
+        return Check(name, False, str(error) or type(error).__name__)
+    return Check(name, True)
+
+
+async def _no_pending(deployment: Deployment) -> None:
+    if missing := await pending(deployment.settings.database_url, deployment.registry.migration_chains()):
+        raise RuntimeError(f"pending migrations: {', '.join(missing)}; run `collegium migrate`")

@@ -1,0 +1,65 @@
+"""Every hook that a plugin may implement in its `plugin.py`.
+
+Hooks are synchronous, called once at boot, and return data. A misspelled name refuses the start.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pluggy
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import Permission
+from kernel.events import Event, Listener
+from kernel.identity import Identity
+from kernel.settings import SettingsSpec
+from kernel.tasks import Task
+
+PROJECT = "collegium"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_routes() -> Sequence[HTTPRouteHandler]:  # type: ignore[empty-body]
+    """Return the HTTP handlers, each guarded by `requires(...)` or `public`; their paths are below `/api/v1`."""
+
+
+@hookspec
+def register_root_routes() -> Sequence[HTTPRouteHandler]:  # type: ignore[empty-body]
+    """Return handlers whose paths stand outside `/api/v1`, such as `/media/...`; guarded alike."""
+
+
+@hookspec
+def register_permissions() -> Sequence[Permission]:  # type: ignore[empty-body]
+    """Return the permissions that the plugin's routes ask for, with the roles that hold them at first."""
+
+
+@hookspec
+def register_events() -> Sequence[type[Event]]:  # type: ignore[empty-body]
+    """Return the event classes that the plugin publishes."""
+
+
+@hookspec
+def register_listeners() -> Sequence[Listener]:  # type: ignore[empty-body]
+    """Return the reactions to events, its own or those of plugins that it requires."""
+
+
+@hookspec
+def register_tasks() -> Sequence[Task[Any]]:  # type: ignore[empty-body]
+    """Return the background tasks and schedules."""
+
+
+@hookspec
+def register_settings() -> Sequence[SettingsSpec]:  # type: ignore[empty-body]
+    """Return the typed settings that each tenant chooses; the category is the plugin's name."""
+
+
+@hookspec(firstresult=True)
+def register_identity() -> Identity | None:
+    """Return how sessions are found in the database; exactly one plugin of a deployment does."""
+
+
+@hookspec
+def seed_demo() -> Sequence[Any]:  # type: ignore[empty-body]
+    """Return `DemoStep`s that make demonstration data through the plugin's own actions."""

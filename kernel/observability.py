@@ -1,0 +1,121 @@
+"""Logs, request ids and the headers that stand on every answer."""
+
+import logging
+import re
+import sys
+import time
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from kernel.settings import Settings
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"x-xss-protection", b"1; mode=block"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+)
+CONTENT_SECURITY_POLICY = (
+    b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+log = structlog.get_logger("kernel.access")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Write one line an event to standard error: JSON in production, readable text at a terminal."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer(serializer=_to_json)
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+def _to_json(event: Any, **_: Any) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()
+
+
+class Observed:
+    """Outermost ASGI application: request id, headers on every answer, one line a request without query strings."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request and say how it went."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        started = time.perf_counter()
+        status = 500
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _headers(message, scope, request_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed_send)
+        finally:
+            _log_request(scope, request_id, status, started)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value.decode()
+    return uuid4().hex
+
+
+def _headers(message: Any, scope: Any, request_id: str) -> list[tuple[bytes, bytes]]:
+    headers = list(message["headers"])
+    names = {name for name, _ in headers}
+    headers += [pair for pair in SECURITY_HEADERS if pair[0] not in names]
+    headers.append((b"x-request-id", request_id.encode()))
+    if b"content-security-policy" not in names:
+        headers.append((b"content-security-policy", CONTENT_SECURITY_POLICY))
+    if b"cache-control" not in names:
+        headers.append((b"cache-control", b"private, no-store"))
+    if limit := scope["state"].get("limit"):
+        headers += [(name.lower().encode(), value.encode()) for name, value in limit.headers().items()]
+    return headers
+
+
+def _log_request(scope: Any, request_id: str, status: int, started: float) -> None:
+    state = scope["state"]
+    tenant = state.get("tenant")
+    actor = scope.get("user")
+    log.info(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        ms=round((time.perf_counter() - started) * 1000, 1),
+        tenant=tenant.slug if tenant else None,
+        user=str(actor.user_id) if actor and actor.user_id else None,
+        request_id=request_id,
+    )
+

@@ -1,0 +1,173 @@
+"""What a plugin is, how plugins are found and ordered, and whether one acts for a tenant.
+
+The hooks stand in `kernel.hookspecs`; what plugins register is gathered in `kernel.registry`.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+KERNEL_VERSION = "1.0.0"
+GROUP = "collegium.plugins"
+
+
+class Plugin(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin's manifest, the value `PLUGIN` of its `plugin.py`.
+
+    Args:
+        name: Also its PostgreSQL schema and the prefix of its permissions, events, errors and settings.
+        version: Of the plugin itself.
+        kernel: The kernel versions that it works with, such as `>=1,<2`.
+        requires: The plugins whose `api` it may import.
+        summary: One sentence for the page on which an administrator switches it on.
+        essential: Refuses the start even where a bad plugin is otherwise set aside: identity, any guard.
+    """
+
+    name: str
+    version: str
+    kernel: str
+    summary: str
+    requires: tuple[str, ...] = ()
+    essential: bool = False
+
+
+class LoadedPlugin(msgspec.Struct, frozen=True):
+    """A plugin that was found, and the module that carries its hooks."""
+
+    manifest: Plugin
+    module: ModuleType
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self.manifest.name
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its package."""
+        return Path(str(self.module.__file__)).parent
+
+
+class PluginError(Exception):
+    """A plugin cannot be part of this deployment; the text names it, its file and the reason."""
+
+    def __init__(self, plugin: str, file: str, reason: str) -> None:
+        super().__init__(f"Plugin {plugin!r} ({file}): {reason}")
+        self.plugin = plugin
+        self.reason = reason
+
+
+def discover(names: Sequence[str] | None = None) -> list[LoadedPlugin]:
+    """Return the installed plugins in the order of what they require.
+
+    Args:
+        names: Only these; every installed one when absent.
+
+    Raises:
+        PluginError: One is missing, is no plugin, does not fit this kernel, or requires what is not there.
+    """
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    wanted = sorted(installed) if names is None else list(names)
+    for name in wanted:
+        if name not in installed:
+            known = ", ".join(sorted(installed)) or "none"
+            raise PluginError(name, "settings: plugins", f"it is not installed. Installed are: {known}.")
+    return in_order([_load(installed[name]) for name in wanted])
+
+
+def _load(point: EntryPoint) -> LoadedPlugin:
+    try:
+        manifest = point.load()
+    except Exception as error:
+        raise PluginError(point.name, point.value, f"it cannot be imported: {error!r}") from error
+    return LoadedPlugin(manifest, sys.modules[point.module])
+
+
+def in_order(plugins: Iterable[LoadedPlugin]) -> list[LoadedPlugin]:
+    """Return the plugins so that each comes after all that it requires.
+
+    Raises:
+        PluginError: A manifest is wrong, a requirement is missing, or requirements form a circle.
+    """
+    by_name: dict[str, LoadedPlugin] = {}
+    for plugin in plugins:
+        _check_manifest(plugin)
+        if plugin.name in by_name:
+            raise PluginError(plugin.name, _file(plugin), "two installed packages use this name.")
+        by_name[plugin.name] = plugin
+    ordered: dict[str, LoadedPlugin] = {}
+    for name in sorted(by_name):
+        _visit(name, by_name, ordered, path=())
+    return list(ordered.values())
+
+
+def _visit(
+    name: str, by_name: Mapping[str, LoadedPlugin], ordered: dict[str, LoadedPlugin], path: tuple[str, ...]
+) -> None:
+    if name in ordered:
+        return
+    plugin = by_name[name]
+    if name in path:
+        circle = " -> ".join([*path[path.index(name) :], name])
+        raise PluginError(name, _file(plugin), f"its requirements form a circle: {circle}.")
+    for required in sorted(plugin.manifest.requires):
+        if required not in by_name:
+            raise PluginError(name, _file(plugin), f"it requires {required!r}, which is not loaded.")
+        _visit(required, by_name, ordered, (*path, name))
+    ordered[name] = plugin
+
+
+def _check_manifest(plugin: LoadedPlugin) -> None:
+    manifest, file = plugin.manifest, str(getattr(plugin.module, "__file__", plugin.module.__name__))
+    if not isinstance(manifest, Plugin):
+        raise PluginError(plugin.module.__name__, file, "PLUGIN must be a kernel.Plugin.")
+    if not manifest.name.isidentifier() or manifest.name in ("kernel", "queue", "public"):
+        raise PluginError(manifest.name, file, "the name must be an identifier and no reserved word.")
+    try:
+        fits = KERNEL_VERSION in SpecifierSet(manifest.kernel)
+    except InvalidSpecifier:
+        raise PluginError(manifest.name, file, f"kernel={manifest.kernel!r} is no version range.") from None
+    if not fits:
+        raise PluginError(
+            manifest.name, file, f"it asks for kernel {manifest.kernel}, and this is kernel {KERNEL_VERSION}."
+        )
+
+
+def _file(plugin: LoadedPlugin) -> str:
+    return str(plugin.module.__file__)
+
+
+def acting(plugins: Sequence[LoadedPlugin], listed: Iterable[str] | None) -> frozenset[str]:
+    """Return the names of the plugins that act for a tenant.
+
+    A plugin acts if it is loaded, listed for the tenant, and all that it requires acts too.
+
+    Args:
+        plugins: The loaded ones, in order.
+        listed: The tenant's list; None for every loaded plugin.
+    """
+    names = {plugin.name for plugin in plugins} if listed is None else set(listed)
+    active: set[str] = set()
+    for plugin in plugins:
+        if plugin.name in names and active.issuperset(plugin.manifest.requires):
+            active.add(plugin.name)
+    return frozenset(active)
+
+
+def why(plugins: Sequence[LoadedPlugin], listed: Iterable[str] | None, name: str) -> str:
+    """Explain in one sentence whether a plugin acts for a tenant with this list, and if not, why."""
+    by_name = {plugin.name: plugin for plugin in plugins}
+    if name not in by_name:
+        return f"{name} is not loaded in this deployment."
+    if listed is not None and name not in set(listed):
+        return f"{name} is not switched on for this tenant."
+    active = acting(plugins, listed)
+    for required in by_name[name].manifest.requires:
+        if required not in active:
+            return f"{name} does not act because it requires {required}: {why(plugins, listed, required)}"
+    return f"{name} acts."

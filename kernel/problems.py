@@ -1,0 +1,144 @@
+"""Errors as `application/problem+json` (RFC 9457): every exception becomes one answer, here and nowhere else."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from kernel.db import DatabaseUnavailable
+from kernel.errors import DomainError, FieldError, Invalid, NotFound, TooLarge
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
+_MISSING_FIELD = re.compile(r"missing required field `([^`]*)`")
+_PLACE = re.compile(r" - at `\$\.?(.*)`$")
+
+
+class UnknownRoute(NotFound):
+    """No route has this path."""
+
+    code = "kernel.route_unknown"
+    title = "There is nothing at this address."
+
+
+class MethodNotAllowed(Invalid):
+    """The path exists, and not for this method."""
+
+    status = 405
+    code = "kernel.method_not_allowed"
+    title = "This address does not take this method."
+
+
+class UnsupportedMedia(Invalid):
+    """The body is not of the type that the route reads."""
+
+    status = 415
+    code = "kernel.unsupported_media_type"
+    title = "Send the body as application/json."
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=False):
+    """The body of every refusal."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError]
+    request_id: str
+
+
+def field_error(message: str) -> FieldError:
+    """Return msgspec's message as a field's path and a sentence."""
+    place = _PLACE.search(message)
+    path = place.group(1) if place else ""
+    text = _PLACE.sub("", message)
+    if unknown := _UNKNOWN_FIELD.search(text):
+        return FieldError(_join(path, unknown.group(1)), "There is no such field.")
+    if missing := _MISSING_FIELD.search(text):
+        return FieldError(_join(path, missing.group(1)), "This field is required.")
+    return FieldError(path.removeprefix("data."), f"{text}.")
+
+
+def _join(path: str, name: str) -> str:
+    path = path.removeprefix("data").removeprefix(".")
+    return f"{path}.{name}" if path else name
+
+
+def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer with the problem that an exception means; what nobody foresaw is a 500 and a traceback in the log."""
+    domain = as_domain_error(error)
+    if domain is None:
+        log.error("request.failed", path=request.scope["path"], exc_info=error)
+        domain = DomainError("Something went wrong on our side. The request id helps us to find it.")
+    request_id = str(request.scope.get("state", {}).get("request_id", ""))
+    problem = Problem(
+        type=f"urn:collegium:problem:{domain.code}",
+        title=domain.title,
+        status=domain.status,
+        detail=domain.detail,
+        code=domain.code if domain.status != HTTPStatus.INTERNAL_SERVER_ERROR else "kernel.internal",
+        errors=list(domain.errors),
+        request_id=request_id,
+    )
+    headers = {"Cache-Control": "no-store", **domain.headers}
+    return Response(
+        msgspec.json.encode(problem), status_code=domain.status, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def as_domain_error(error: Exception) -> DomainError | None:
+    """Return the refusal that an exception means; None if it is a fault of ours."""
+    if isinstance(error, DomainError):
+        return error
+    if isinstance(error, HTTPException):
+        return _from_litestar(error)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, Exception):
+        return _from_database(getattr(cause, "__cause__", None) or cause)
+    return None
+
+
+def _from_litestar(error: HTTPException) -> DomainError | None:
+    if isinstance(error, ValidationException):
+        return Invalid(errors=[_parameter_error(each) for each in _as_list(error.extra)])
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return UnknownRoute()
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed(headers=dict(error.headers or {}))
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return TooLarge()
+    if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Invalid(error.detail)
+    return None
+
+
+def _as_list(extra: Any) -> list[Any]:
+    return extra if isinstance(extra, list) else []
+
+
+def _parameter_error(extra: Any) -> FieldError:
+    key = str(extra.get("key", ""))
+    if key == "data":
+        return FieldError("", "This needs a JSON body.")
+    return FieldError(key, f"{_PLACE.sub('', str(extra.get('message', 'This is not valid')))}.")
+
+
+def _from_database(error: BaseException) -> DomainError | None:
+    if isinstance(error, PoolTimeout | asyncpg.PostgresConnectionError | asyncpg.TooManyConnectionsError):
+        return DatabaseUnavailable(headers={"Retry-After": "2"})
+    if isinstance(error, asyncpg.OperatorInterventionError | asyncpg.InterfaceError):
+        return DatabaseUnavailable(headers={"Retry-After": "2"})
+    if isinstance(error, asyncpg.DataError | UnicodeEncodeError | RecursionError):
+        return Invalid("A value is outside what can be stored.")
+    return None

@@ -1,0 +1,171 @@
+"""Deployment settings from `COLLEGIUM_*` and a TOML file, and the specification of typed settings per tenant.
+
+The only module that reads the environment. What a tenant chose is stored with the tenant (`kernel.tenancy`).
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+
+PREFIX = "COLLEGIUM_"
+
+
+class SettingsError(Exception):
+    """A setting is unknown or wrong; the text says what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a deployment decides at start; every field is `COLLEGIUM_<NAME>` or `<name>` in the TOML file."""
+
+    database_url: str = ""
+    """Role `collegium_app`. Empty: the embedded stack."""
+    worker_database_url: str = ""
+    operator_database_url: str = ""
+    owner_database_url: str = ""
+    redis_url: str = ""
+    storage_url: str = ""
+    secret_keys: tuple[str, ...] = ()
+    """Newest first, each at least 32 characters; the environment variable separates them with commas."""
+    data_dir: Path = Path(".collegium")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    demo: bool = False
+    embedded_worker: bool | None = None
+    """Run background work inside the server; the default with the embedded stack."""
+    plugins: tuple[str, ...] | None = None
+    """Names to load; all that are installed when absent. What they require is not added silently."""
+    on_bad_plugin: Literal["refuse", "quarantine"] = "refuse"
+    default_tenant: str = "default"
+    tenant_header: str = ""
+    """Header that names the tenant's slug; believed only from `trusted_proxies`."""
+    trusted_proxies: tuple[str, ...] = ()
+    public_url: str = ""
+    """Scheme and host for links when a tenant has no host of its own."""
+    password_hash_cost: int = 12
+    database_pool_size: int = 20
+    log_format: Literal["json", "console"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_body_bytes: int = 1_000_000
+    operator_token: str = ""
+    """Opens readiness details and metrics; without it they answer only ok or not."""
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this deployment runs its own PostgreSQL, Valkey and storage directory."""
+        return not self.database_url
+
+    def environment(self) -> dict[str, str]:
+        """Return these settings as environment variables, for the processes that this one starts."""
+        return {
+            PREFIX + name.upper(): ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in msgspec.structs.asdict(self).items()
+            if value is not None
+        }
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the TOML file, then the environment, then what the command line says; the last one wins.
+
+    Raises:
+        SettingsError: With the unknown key and the nearest valid one, or the field and what it must be.
+    """
+    variables = os.environ if environment is None else environment
+    values = _from_file(variables.get(PREFIX + "CONFIG", ""))
+    for name, value in variables.items():
+        if name.startswith(PREFIX) and name != PREFIX + "CONFIG":
+            key = name.removeprefix(PREFIX).lower()
+            values[key] = _parse(key, value, source=name)
+    values.update({key: value for key, value in (overrides or {}).items() if value is not None})
+    for key in values:
+        _check_known(key, source="")
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"A setting is wrong: {error}.") from None
+    _check(settings)
+    return settings
+
+
+def _from_file(name: str) -> dict[str, Any]:
+    if not name:
+        return {}
+    try:
+        values = tomllib.loads(Path(name).read_text())
+    except OSError as error:
+        raise SettingsError(f"The settings file {name} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {name} is not valid TOML: {error}.") from None
+    for key in values:
+        _check_known(key, source=name)
+    return values
+
+
+def _check_known(key: str, *, source: str) -> None:
+    known = Settings.__struct_fields__
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" The settings are: {', '.join(sorted(known))}."
+        place = f" in {source}" if source else ""
+        raise SettingsError(f"Unknown setting {key!r}{place}.{hint}")
+
+
+def _parse(key: str, value: str, *, source: str) -> Any:
+    _check_known(key, source=source)
+    annotation = Settings.__annotations__[key]
+    if "tuple" in str(annotation):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if type(None) in get_args(annotation) and not value:
+        return None
+    return value
+
+
+def _check(settings: Settings) -> None:
+    outside = ("redis_url", "storage_url", "worker_database_url", "operator_database_url", "secret_keys")
+    if not settings.is_embedded:
+        for name in outside:
+            if not getattr(settings, name):
+                raise SettingsError(
+                    f"With database_url set, {PREFIX}{name.upper()} must be set too: nothing is embedded then."
+                )
+    if short := [key for key in settings.secret_keys if len(key) < 32]:
+        raise SettingsError(f"Each of {PREFIX}SECRET_KEYS needs at least 32 characters; {len(short)} are shorter.")
+    if settings.demo and settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise SettingsError("The demo's accounts are known to everyone, so --demo serves on 127.0.0.1 only.")
+    if not 1 <= settings.port <= 65535:
+        raise SettingsError(f"The port must be between 1 and 65535, not {settings.port}.")
+    if not 4 <= settings.password_hash_cost <= 16:
+        raise SettingsError("password_hash_cost must be between 4 (tests only) and 16.")
+
+
+class SettingsSpec(msgspec.Struct, frozen=True):
+    """Settings that each tenant chooses: a category of the settings page and the Struct that types and limits it."""
+
+    category: str
+    kind: type[msgspec.Struct]
+    title: str
+
+
+class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Requests per minute, per user or address."""
+
+    api_per_minute: int = 100
+    login_per_minute: int = 5
+    redeem_per_minute: int = 5
+    upload_per_minute: int = 10
+    progress_per_minute: int = 30
+    media_per_minute: int = 600
+
+
+class SecuritySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The category `security`, which the kernel itself uses."""
+
+    rate_limits: RateLimits = RateLimits()
+
+
+KERNEL_SETTINGS = (SettingsSpec("security", SecuritySettings, "Security"),)

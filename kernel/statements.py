@@ -1,0 +1,118 @@
+"""Core statements, compiled once for asyncpg; how a record becomes a Struct.
+
+SQLAlchemy compiles and checks a statement; running it is left to the driver, since the Core's own execution
+costs more than the query (ADR 0007).
+"""
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.sql.compiler import SQLCompiler
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_DIALECT = PGDialect_asyncpg()
+_MOST_PLANS = 4096
+_first = itemgetter(0)
+
+
+class Plan:
+    """One compiled statement: its SQL, how its parameters are made, what its columns are called."""
+
+    def __init__(self, statement: Executable) -> None:
+        compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+        if not isinstance(compiled, SQLCompiler) or compiled.post_compile_params:
+            raise TypeError("use `column == any_(bindparam('ids', type_=ARRAY(Uuid)))` instead of `.in_()`")
+        self.sql = compiled.string
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self._optional = {name for name, bind in compiled.binds.items() if not bind.required}
+        self._made = _defaults(compiled)
+        self._binders = {
+            name: processor for name, processor in compiled._bind_processors.items() if callable(processor)
+        }
+        self._columns = tuple(entry.keyname for entry in compiled._result_columns)
+        self._readers = [
+            (index, reader)
+            for index, entry in enumerate(compiled._result_columns)
+            if (reader := entry.type._cached_result_processor(_DIALECT, None)) is not None
+        ]
+        self._makers: dict[type[msgspec.Struct], Callable[[Any], Any]] = {}
+        self._known = frozenset(self.names)
+
+    def arguments(self, parameters: dict[str, Any]) -> list[Any]:
+        """Return the positional arguments; a missing or unknown name is a programming error."""
+        if not self._known.issuperset(parameters):
+            raise TypeError(f"the statement has no parameter {sorted(set(parameters) - self._known)}")
+        return [self._argument(name, parameters) for name in self.names]
+
+    def _argument(self, name: str, parameters: dict[str, Any]) -> Any:
+        if name in parameters:
+            value = parameters[name]
+        elif name in self._fixed:
+            value = self._fixed[name]
+        elif name in self._made:
+            value = self._made[name]()
+        elif name in self._optional:
+            value = None
+        else:
+            raise TypeError(f"the statement needs the parameter {name!r}")
+        return self._binders[name](value) if name in self._binders else value
+
+    def maker(self, kind: type[T]) -> Callable[[Any], T]:
+        """Return the function from a record to a Struct, after comparing their names once."""
+        if (make := self._makers.get(kind)) is None:
+            if self._columns != kind.__struct_fields__:
+                raise TypeError(f"{kind.__name__} has the fields {kind.__struct_fields__}, not {self._columns}")
+            make = self._makers[kind] = self._maker(kind)
+        return make
+
+    def _maker(self, kind: type[T]) -> Callable[[Any], T]:
+        if not self._readers:
+            return lambda record: kind(*record)
+
+        def make(record: Any) -> T:
+            return kind(*self._read(record))
+
+        return make
+
+    def _read(self, record: Any) -> list[Any]:
+        values = list(record)
+        for index, reader in self._readers:
+            values[index] = reader(values[index])
+        return values
+
+    def first(self, record: Any) -> Any:
+        """Return the record's first column."""
+        return self._read(record)[0] if self._readers else _first(record)
+
+
+def _defaults(compiled: SQLCompiler) -> dict[str, Callable[[], Any]]:
+    """Return what makes the values of columns that have a default in Python, such as a new id."""
+    made: dict[str, Callable[[], Any]] = {}
+    prefetched = [
+        *((column, column.default) for column in compiled.insert_prefetch),
+        *((column, column.onupdate) for column in compiled.update_prefetch),
+    ]
+    for column, default in prefetched:
+        argument = getattr(default, "arg", None)
+        made[column.key] = (lambda make=argument: make(None)) if callable(argument) else (lambda it=argument: it)
+    return made
+
+
+_plans: dict[int, tuple[Executable, Plan]] = {}
+
+
+def plan_for(statement: Executable) -> Plan:
+    """Return the statement's plan, compiled at its first use."""
+    # The statement is kept beside its plan, so that its id cannot come to mean another one.
+    entry = _plans.get(id(statement))
+    if entry is None:
+        if len(_plans) >= _MOST_PLANS:
+            _plans.clear()
+        entry = _plans[id(statement)] = (statement, Plan(statement))
+    return entry[1]

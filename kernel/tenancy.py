@@ -1,0 +1,179 @@
+"""Tenants: which one a request belongs to, what acts for it, what it has chosen.
+
+Found by host (or slug) through definer functions, because the app role cannot read the table of tenants; kept in
+the process until Redis tells another version (`kernel.gate`).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Integer, Text, Uuid, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from kernel.auth import Permission, Scope
+from kernel.db import Database, Origin
+from kernel.errors import NotFound
+from kernel.settings import SettingsSpec
+
+S = TypeVar("S", bound=msgspec.Struct)
+_FRESH_S = 30.0
+_MOST_HOSTS = 10_000
+
+_COLUMNS = (
+    column("id", Uuid),
+    column("slug", Text),
+    column("name", Text),
+    column("is_active"),
+    column("plugins", ARRAY(Text)),
+    column("settings", JSONB),
+    column("version", Integer),
+    column("host", Text),
+)
+_BY_HOST = select(func.kernel.tenant_by_host(bindparam("host", type_=Text)).table_valued(*_COLUMNS, joins_implicitly=True))
+_BY_ID = select(func.kernel.tenant_by_id(bindparam("id", type_=Uuid)).table_valued(*_COLUMNS, joins_implicitly=True))
+_BY_SLUG = select(
+    func.kernel.tenant_by_slug(bindparam("slug", type_=Text)).table_valued(*_COLUMNS, joins_implicitly=True)
+)
+
+
+class TenantUnknown(NotFound):
+    """No tenant answers at this host."""
+
+    code = "kernel.tenant_unknown"
+    title = "No school is at home at this address."
+
+
+class TenantRow(msgspec.Struct, frozen=True):
+    """A tenant as stored."""
+
+    id: UUID
+    slug: str
+    name: str
+    is_active: bool
+    plugins: list[str] | None
+    settings: dict[str, Any]
+    version: int
+    host: str | None
+
+
+class Tenant:
+    """A tenant as the code sees it: its acting plugins, its settings as Structs, what each role may."""
+
+    def __init__(self, row: TenantRow, acting: frozenset[str], permissions: tuple[Permission, ...]) -> None:
+        self.id = row.id
+        self.slug = row.slug
+        self.name = row.name
+        self.host = row.host or ""
+        self.version = row.version
+        self.listed = row.plugins
+        self.plugins = acting
+        self._stored = row.settings
+        self._settings: dict[type[msgspec.Struct], msgspec.Struct] = {}
+        self._permissions = tuple(each for each in permissions if each.name.split(".", 1)[0] in acting)
+        self._grants: dict[str, Mapping[str, Scope]] = {}
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """The permissions of the plugins that act here."""
+        return self._permissions
+
+    def grants(self, role: str) -> Mapping[str, Scope]:
+        """Return what a role may, permission by permission, with its scope."""
+        if role not in self._grants:
+            self._grants[role] = {each.name: each.roles[role] for each in self._permissions if role in each.roles}
+        return self._grants[role]
+
+    def setting(self, spec: SettingsSpec, kind: type[S]) -> S:
+        """Return the tenant's settings of one category, defaults filled in."""
+        if kind not in self._settings:
+            self._settings[kind] = msgspec.convert(self._stored.get(spec.category, {}), kind)
+        return cast("S", self._settings[kind])
+
+
+class TenantDirectory:
+    """Finds tenants and keeps them, per process."""
+
+    def __init__(
+        self,
+        database: Database,
+        acting: Callable[[list[str] | None], frozenset[str]],
+        permissions: tuple[Permission, ...],
+    ) -> None:
+        self._database = database
+        self._acting = acting
+        self._permissions = permissions
+        self._hosts: dict[str, UUID] = {}
+        self._tenants: dict[UUID, tuple[Tenant, float]] = {}
+        self._directory_version: int | None = None
+
+    async def by_host(self, host: str) -> Tenant:
+        """Return the tenant at home at a host; the only tenant answers at every host.
+
+        Raises:
+            TenantUnknown: There is none, or it is switched off.
+        """
+        known = self._hosts.get(host)
+        if known is not None and (tenant := self._fresh(known)) is not None:
+            return tenant
+        async with self._database.transaction(Origin(tenant_id=None)) as db:
+            row = await db.row(TenantRow, _BY_HOST, host=host)
+        return self._remember(host, self._keep(row))
+
+    async def by_id(self, tenant_id: UUID) -> Tenant:
+        """Return a tenant by its id, for background work.
+
+        Raises:
+            TenantUnknown: There is none, or it is switched off.
+        """
+        if (tenant := self._fresh(tenant_id)) is not None:
+            return tenant
+        async with self._database.transaction(Origin(tenant_id=None)) as db:
+            row = await db.row(TenantRow, _BY_ID, id=tenant_id)
+        return self._keep(row)
+
+    async def by_slug(self, slug: str) -> Tenant:
+        """Return a tenant by its slug, named by a trusted proxy.
+
+        Raises:
+            TenantUnknown: There is none, or it is switched off.
+        """
+        key = f"slug:{slug}"
+        if (known := self._hosts.get(key)) is not None and (tenant := self._fresh(known)) is not None:
+            return tenant
+        async with self._database.transaction(Origin(tenant_id=None)) as db:
+            row = await db.row(TenantRow, _BY_SLUG, slug=slug)
+        return self._remember(key, self._keep(row))
+
+    def _remember(self, key: str, tenant: Tenant) -> Tenant:
+        if len(self._hosts) >= _MOST_HOSTS:
+            self._hosts.clear()
+        self._hosts[key] = tenant.id
+        return tenant
+
+    def is_current(self, tenant: Tenant, version: int | None, directory_version: int | None) -> bool:
+        """Whether what is kept agrees with the versions that Redis told; forgets it if not."""
+        current = True
+        if directory_version != self._directory_version:
+            self._hosts.clear()
+            self._tenants.clear()
+            self._directory_version = directory_version
+            current = False
+        if version is not None and version > tenant.version:
+            self._tenants.pop(tenant.id, None)
+            current = False
+        return current
+
+    def _fresh(self, tenant_id: UUID) -> Tenant | None:
+        kept = self._tenants.get(tenant_id)
+        # Redis may have lost a version; a process believes itself for half a minute at most.
+        return kept[0] if kept is not None and time.monotonic() - kept[1] < _FRESH_S else None
+
+    def _keep(self, row: TenantRow | None) -> Tenant:
+        if row is None or not row.is_active:
+            raise TenantUnknown
+        tenant = Tenant(row, self._acting(row.plugins), self._permissions)
+        self._tenants[tenant.id] = (tenant, time.monotonic())
+        return tenant
