@@ -174,9 +174,7 @@ class Door:
     ) -> tuple[Actor, Tenant]:
         admission = await self._gate(tenant, claims, arrival, cast("HTTPRouteHandler", scope["route_handler"]))
         if admission is not None:
-            if not self._deployment.tenants.is_current(
-                tenant, admission.tenant_version, admission.directory_version
-            ):
+            if not self._deployment.tenants.is_current(tenant, admission.tenant_version, admission.directory_version):
                 tenant = await self._tenant(arrival, claims)
             scope["state"]["limit"] = admission.limit
             if admission.limit is not None and not admission.limit.allowed:

@@ -10,6 +10,8 @@ import pluggy
 from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
+from kernel.commands import Command
+from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.identity import Identity
 from kernel.settings import SettingsSpec
@@ -61,5 +63,10 @@ def register_identity() -> Identity | None:
 
 
 @hookspec
-def seed_demo() -> Sequence[Any]:  # type: ignore[empty-body]
+def seed_demo() -> Sequence[DemoStep]:  # type: ignore[empty-body]
     """Return `DemoStep`s that make demonstration data through the plugin's own actions."""
+
+
+@hookspec
+def register_commands() -> Sequence[Command]:  # type: ignore[empty-body]
+    """Return what the plugin adds to the command line."""

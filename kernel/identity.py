@@ -1,4 +1,4 @@
-"""What the kernel asks of the plugin that keeps accounts: how to find a session in the database."""
+"""What the kernel asks of the plugin that keeps accounts: find a session, make the first account."""
 
 from typing import Protocol
 from uuid import UUID
@@ -21,4 +21,18 @@ class Identity(Protocol):
 
     async def session_state(self, db: Db, session_id: UUID) -> SessionState | None:
         """Return the session if it lives and its user may sign in; None otherwise. One indexed read."""
+        ...
+
+    async def create_user(
+        self,
+        db: Db,
+        *,
+        email: str,
+        password: str,
+        role: str,
+        first_name: str,
+        last_name: str,
+        is_operator: bool = False,
+    ) -> UUID:
+        """Make an active account with a verified address and return its id; for the command line and tests."""
         ...

@@ -118,4 +118,3 @@ def _log_request(scope: Any, request_id: str, status: int, started: float) -> No
         user=str(actor.user_id) if actor and actor.user_id else None,
         request_id=request_id,
     )
-

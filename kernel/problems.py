@@ -92,9 +92,7 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
         request_id=request_id,
     )
     headers = {"Cache-Control": "no-store", **domain.headers}
-    return Response(
-        msgspec.json.encode(problem), status_code=domain.status, media_type=MEDIA_TYPE, headers=headers
-    )
+    return Response(msgspec.json.encode(problem), status_code=domain.status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def as_domain_error(error: Exception) -> DomainError | None:

@@ -1,6 +1,7 @@
 """What the loaded plugins registered, gathered and checked once at boot."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -8,8 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel import hookspecs
 from kernel.auth import Permission
+from kernel.commands import Command
+from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.identity import Identity
+from kernel.revisions import MigrationChain
 from kernel.plugin import LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.settings import KERNEL_SETTINGS, SettingsSpec
 from kernel.tables import check_tables
@@ -35,11 +39,19 @@ class Registry:
         self.listeners = tuple(self._gather("register_listeners", Listener))
         self.events: tuple[type[Event], ...] = tuple(self._gather("register_events", type))
         self.tasks: tuple[Task[Any], ...] = tuple(self._gather("register_tasks", Task))
-        self.demo_steps = tuple(self._gather("seed_demo", object))
+        self.demo_steps: tuple[DemoStep, ...] = tuple(self._gather("seed_demo", DemoStep))
+        self.commands: tuple[Command, ...] = tuple(self._each_item("register_commands"))
         self.routes = self._routes("register_routes")
         self.root_routes = self._routes("register_root_routes")
         self.identity: Identity | None = self._manager.hook.register_identity()
         self._check()
+
+    def migration_chains(self) -> tuple[MigrationChain, ...]:
+        """Return the kernel's chain and each plugin's, in the order in which they are applied."""
+        folders = [("kernel", Path(__file__).parent), *((plugin.name, plugin.folder) for plugin in self.plugins)]
+        return tuple(
+            MigrationChain(name, folder / "migrations") for name, folder in folders if (folder / "migrations").is_dir()
+        )
 
     def acting(self, listed: Iterable[str] | None) -> frozenset[str]:
         """Return the plugins that act for a tenant with this list."""
@@ -51,6 +63,10 @@ class Registry:
         for plugin in self.plugins:
             if plugin.name in callers:
                 yield plugin, callers[plugin.name].function()
+
+    def _each_item(self, hook: str) -> Iterable[Any]:
+        for _, answer in self._each(hook):
+            yield from answer
 
     def _gather(self, hook: str, kind: type) -> Iterable[Any]:
         for plugin, answer in self._each(hook):

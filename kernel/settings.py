@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     demo: bool = False
     embedded_worker: bool | None = None
     """Run background work inside the server; the default with the embedded stack."""
+    embedded_stack: bool = False
+    """Set by the server itself: the addresses above belong to the stack in `data_dir`, which it may migrate."""
     plugins: tuple[str, ...] | None = None
     """Names to load; all that are installed when absent. What they require is not added silently."""
     on_bad_plugin: Literal["refuse", "quarantine"] = "refuse"
@@ -141,6 +143,11 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"The port must be between 1 and 65535, not {settings.port}.")
     if not 4 <= settings.password_hash_cost <= 16:
         raise SettingsError("password_hash_cost must be between 4 (tests only) and 16.")
+
+
+def export_settings(settings: Settings) -> None:
+    """Put the settings into the environment, for the processes that this one starts."""
+    os.environ.update(settings.environment())
 
 
 class SettingsSpec(msgspec.Struct, frozen=True):

@@ -32,7 +32,9 @@ _COLUMNS = (
     column("version", Integer),
     column("host", Text),
 )
-_BY_HOST = select(func.kernel.tenant_by_host(bindparam("host", type_=Text)).table_valued(*_COLUMNS, joins_implicitly=True))
+_BY_HOST = select(
+    func.kernel.tenant_by_host(bindparam("host", type_=Text)).table_valued(*_COLUMNS, joins_implicitly=True)
+)
 _BY_ID = select(func.kernel.tenant_by_id(bindparam("id", type_=Uuid)).table_valued(*_COLUMNS, joins_implicitly=True))
 _BY_SLUG = select(
     func.kernel.tenant_by_slug(bindparam("slug", type_=Text)).table_valued(*_COLUMNS, joins_implicitly=True)

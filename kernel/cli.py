@@ -1,0 +1,226 @@
+"""The command `collegium`. A mistake of the caller is one sentence on standard error and exit code 2."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
+
+import asyncpg
+import msgspec
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
+
+from kernel import operations
+from kernel.app import create_app, create_deployment
+from kernel.commands import Command
+from kernel.db import Origin
+from kernel.deployment import Deployment
+from kernel.embedded import EmbeddedStackError
+from kernel.errors import DomainError
+from kernel.observability import configure_logging
+from kernel.plugin import PluginError, discover
+from kernel.registry import load_registry
+from kernel.serve import StartRefused, ready_settings, seed_demo, serve
+from kernel.settings import Settings, SettingsError, load_settings
+from kernel.worker import run_worker
+
+Act = Callable[[Deployment, argparse.Namespace], Awaitable[str]]
+
+
+class UsageError(Exception):
+    """The command's words are wrong."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the words."""
+        raise UsageError(f"{message}. See `{self.prog} --help`.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        settings = load_settings()
+        registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
+        options = _parser(registry.commands).parse_args(arguments)
+        settings = load_settings({name: getattr(options, name, None) for name in Settings.__struct_fields__})
+        options.run(settings, options)
+    except (SettingsError, PluginError, EmbeddedStackError, StartRefused, UsageError, DomainError) as error:
+        return _refuse(str(error))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, RedisError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        return _refuse(f"A server does not answer as it should: {cause}. `collegium doctor` tells which.")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(f"collegium: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _parser(plugin_commands: Sequence[Command]) -> Parser:
+    parser = Parser(prog="collegium", description="An e-learning platform made of plugins.")
+    groups = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    known: dict[str, Any] = {}
+
+    def command(name: str, summary: str, run: Callable[[Settings, argparse.Namespace], None]) -> Parser:
+        first, _, second = name.partition(" ")
+        place = groups
+        if second:
+            if first not in known:
+                group = groups.add_parser(first, help=f"{first}: see `collegium {first} --help`")
+                known[first] = group.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+            place = known[first]
+        added: Parser = place.add_parser(second or first, help=summary, description=summary)
+        added.add_argument("--data-dir", dest="data_dir", help="directory of the embedded stack (.collegium)")
+        added.set_defaults(run=run)
+        return added
+
+    _add_server_commands(command)
+    _add_operator_commands(command)
+    for each in plugin_commands:
+        added = command(each.name, each.summary, _for_tenant(each))
+        added.add_argument("--tenant", default="default", help="the tenant's slug")
+        each.configure(added)
+    return parser
+
+
+def _add_server_commands(command: Callable[..., Parser]) -> None:
+    added = command("serve", "run the web server, with its own PostgreSQL and Valkey unless told of others", _serve)
+    added.add_argument("--host")
+    added.add_argument("--port")
+    added.add_argument("--workers", help="server processes")
+    added.add_argument(
+        "--demo", action="store_const", const=True, help="demonstration data and accounts; loopback only"
+    )
+    added.add_argument(
+        "--embedded-worker",
+        dest="embedded_worker",
+        action=argparse.BooleanOptionalAction,
+        help="background work inside",
+    )
+    command("worker", "run background work: events, tasks, schedules", _worker)
+    command("migrate", "bring the database to this version", _migrate)
+    command("seed-demo", "make the demonstration data", _act(_seed))
+    command("doctor", "check that every part answers", _act(operations.doctor))
+    command("openapi", "print the API's description", _openapi)
+    command("roles-sql", "print the SQL that makes the database roles, for your own PostgreSQL", _roles_sql)
+    added = command("migration", "write a new revision from the difference between tables and database", _migration)
+    added.add_argument("plugin")
+    added.add_argument("-m", "--message", required=True)
+
+
+def _add_operator_commands(command: Callable[..., Parser]) -> None:
+    command("tenants list", "list the tenants", _act(operations.list_tenants))
+    added = command("tenants create", "make a tenant", _act(operations.create_tenant))
+    added.add_argument("slug")
+    added.add_argument("--name", required=True)
+    added.add_argument("--host", action="append", required=True, dest="hosts", help="a host name; may be repeated")
+    for verb in ("enable", "disable"):
+        added = command(f"tenants {verb}", f"{verb} a tenant", _act(operations.switch_tenant))
+        added.add_argument("slug")
+        added.set_defaults(active=verb == "enable")
+    added = command("tenants plugins", "show or switch the plugins of a tenant", _act(operations.tenant_plugins))
+    added.add_argument("slug")
+    added.add_argument("--enable", action="append", default=[], metavar="PLUGIN")
+    added.add_argument("--disable", action="append", default=[], metavar="PLUGIN")
+    added = command("tenants set", "change a setting of a tenant", _act(operations.set_tenant_setting))
+    added.add_argument("slug")
+    added.add_argument("setting", help="for example security.rate_limits.api_per_minute=500")
+    command("plugins list", "list the plugins of this deployment", _plugins_list)
+    added = command("plugins why", "explain why a plugin acts for a tenant or does not", _act(operations.plugin_why))
+    added.add_argument("plugin")
+    added.add_argument("--tenant", default="default", help="the tenant's slug")
+
+
+def _serve(settings: Settings, _options: argparse.Namespace) -> None:
+    serve(settings)
+
+
+def _worker(settings: Settings, _options: argparse.Namespace) -> None:
+    async def work(ready: Settings) -> None:
+        deployment = create_deployment(ready)
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        try:
+            await run_worker(deployment, stop)
+        finally:
+            await deployment.close()
+
+    with ready_settings(settings) as ready:
+        configure_logging(ready)
+        asyncio.run(work(ready))
+
+
+def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
+    with ready_settings(settings) as ready:
+        asyncio.run(operations.migrate(ready))
+
+
+async def _seed(deployment: Deployment, _options: argparse.Namespace) -> str:
+    return "\n".join(await seed_demo(deployment))
+
+
+def _openapi(settings: Settings, _options: argparse.Namespace) -> None:
+    with ready_settings(settings) as ready:
+        document = create_app(create_deployment(ready)).openapi_schema.to_schema()
+    print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def _roles_sql(_settings: Settings, _options: argparse.Namespace) -> None:
+    print(operations.roles_sql())
+
+
+def _migration(settings: Settings, options: argparse.Namespace) -> None:
+    with ready_settings(settings) as ready:
+        print(asyncio.run(operations.new_migration(ready, options.plugin, options.message)))
+
+
+def _plugins_list(settings: Settings, _options: argparse.Namespace) -> None:
+    registry, aside = load_registry(discover(settings.plugins), settings.on_bad_plugin)
+    for plugin in registry.plugins:
+        needs = f" (requires {', '.join(plugin.manifest.requires)})" if plugin.manifest.requires else ""
+        print(f"{plugin.name} {plugin.manifest.version}: {plugin.manifest.summary}{needs}")
+    for name, reason in aside.items():
+        print(f"{name}: set aside. {reason}")
+
+
+def _act(act: Act) -> Callable[[Settings, argparse.Namespace], None]:
+    """Return the command that runs `act` with an open deployment and prints its text."""
+
+    async def work(ready: Settings, options: argparse.Namespace) -> str:
+        deployment = create_deployment(ready)
+        try:
+            return await act(deployment, options)
+        finally:
+            await deployment.close()
+
+    def run(settings: Settings, options: argparse.Namespace) -> None:
+        with ready_settings(settings) as ready:
+            if text := asyncio.run(work(ready, options)):
+                print(text)
+
+    return run
+
+
+def _for_tenant(command: Command) -> Callable[[Settings, argparse.Namespace], None]:
+    """Return a plugin's command, run in a transaction of the tenant that `--tenant` names."""
+
+    async def act(deployment: Deployment, options: argparse.Namespace) -> str:
+        tenant = await deployment.tenants.by_slug(options.tenant)
+        origin = Origin(tenant.id, request_id=command.name.replace(" ", "-"))
+        async with deployment.database.transaction(origin, tenant) as db:
+            return await command.run(db, options)
+
+    return _act(act)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""What an operator does across tenants: migrate, make and switch tenants, change settings, look after the parts.
+
+Uses the operator's own database role (`Deployment.operator_session`); reached from the command line only.
+"""
+
+import difflib
+from argparse import Namespace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Boolean, Text, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from kernel.deployment import Deployment
+from kernel.errors import Conflict, Invalid, NotFound
+from kernel.health import readiness_checks
+from kernel.ids import new_id
+from kernel.migrate import ensure_default_tenant, new_revision, upgrade
+from kernel.plugin import discover, why
+from kernel.registry import load_registry
+from kernel.roles import role_script
+from kernel.settings import Settings
+from kernel.tables import tenant_hosts, tenants
+from kernel.tenancy import TenantRow
+
+_BY_SLUG = select(
+    tenants.c.id,
+    tenants.c.slug,
+    tenants.c.name,
+    tenants.c.is_active,
+    tenants.c.plugins,
+    tenants.c.settings,
+    tenants.c.version,
+    select(func.min(tenant_hosts.c.host))
+    .where(tenant_hosts.c.tenant_id == tenants.c.id)
+    .scalar_subquery()
+    .label("host"),
+).where(tenants.c.slug == bindparam("slug"))
+_ALL = select(*_BY_SLUG.selected_columns).order_by(tenants.c.slug)
+_ADD = insert(tenants).values(id=bindparam("id"), slug=bindparam("slug"), name=bindparam("name"))
+_ADD_HOST = insert(tenant_hosts).values(host=bindparam("host"), tenant_id=bindparam("tenant_id"))
+_HOST_TAKEN = select(tenant_hosts.c.host).where(tenant_hosts.c.host == bindparam("host"))
+
+
+def _change(**columns: Any) -> Any:
+    return (
+        update(tenants)
+        .where(tenants.c.id == bindparam("tenant"))
+        .values(**columns, version=tenants.c.version + 1)
+        .returning(tenants.c.version)
+    )
+
+
+_SWITCH = _change(is_active=bindparam("active", type_=Boolean))
+_SET_PLUGINS = _change(plugins=bindparam("listed", type_=ARRAY(Text)))
+_SET_SETTINGS = _change(settings=bindparam("chosen", type_=JSONB))
+
+
+class TenantNotFound(NotFound):
+    """No tenant has this slug."""
+
+    code = "kernel.tenant_unknown"
+    title = "No tenant has this slug; `collegium tenants list` shows them."
+
+
+async def migrate(settings: Settings) -> None:
+    """Apply every pending migration and make sure that there is a tenant."""
+    registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
+    await upgrade(settings.owner_database_url, registry.migration_chains())
+    await ensure_default_tenant(settings.operator_database_url)
+
+
+async def new_migration(settings: Settings, plugin: str, message: str) -> str:
+    """Write a new revision for a plugin and return where it stands."""
+    registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
+    chains = {chain.schema: chain for chain in registry.migration_chains()}
+    if plugin not in chains:
+        raise NotFound(f"No loaded plugin {plugin!r} has a folder `migrations`; those that have: {sorted(chains)}.")
+    return str(await new_revision(settings.owner_database_url, chains[plugin], message))
+
+
+def roles_sql() -> str:
+    """Return the SQL that makes the database roles, passwords to be filled in."""
+    return role_script()
+
+
+async def list_tenants(deployment: Deployment, _options: Namespace) -> str:
+    """Return a line for each tenant."""
+    async with deployment.operator_session(None, "tenants-list") as db:
+        rows = await db.rows(TenantRow, _ALL)
+    return "\n".join(
+        f"{row.slug}\t{row.name}\t{row.host or '(any host)'}\t{'active' if row.is_active else 'disabled'}\t"
+        f"{', '.join(row.plugins) if row.plugins is not None else 'all plugins'}"
+        for row in rows
+    )
+
+
+async def create_tenant(deployment: Deployment, options: Namespace) -> str:
+    """Make a tenant with its host names."""
+    async with deployment.operator_session(None, "tenants-create") as db:
+        if await db.row(TenantRow, _BY_SLUG, slug=options.slug) is not None:
+            raise Conflict(f"There is a tenant {options.slug!r} already.")
+        tenant_id = new_id()
+        await db.run(_ADD, id=tenant_id, slug=options.slug, name=options.name)
+        for host in options.hosts:
+            if await db.value(_HOST_TAKEN, host=host.lower()) is not None:
+                raise Conflict(f"The host {host!r} belongs to another tenant.")
+            await db.run(_ADD_HOST, host=host.lower(), tenant_id=tenant_id)
+    await deployment.gate.tell_directory()
+    return f"{options.slug} {tenant_id}"
+
+
+async def switch_tenant(deployment: Deployment, options: Namespace) -> str:
+    """Enable or disable a tenant, felt at once in every process."""
+    row = await _tenant(deployment, options.slug)
+    await _apply(deployment, row, _SWITCH, active=options.active)
+    await deployment.gate.tell_directory()
+    return f"{row.slug} is {'enabled' if options.active else 'disabled'}."
+
+
+async def tenant_plugins(deployment: Deployment, options: Namespace) -> str:
+    """Show or switch a tenant's plugins, felt at once in every process."""
+    row = await _tenant(deployment, options.slug)
+    plugins = deployment.registry.plugins
+    loaded = [plugin.name for plugin in plugins]
+    for name in (*options.enable, *options.disable):
+        if name not in loaded:
+            raise NotFound(f"{name!r} is not loaded; the plugins are {', '.join(loaded)}.")
+    if options.enable or options.disable:
+        before = set(loaded if row.plugins is None else row.plugins)
+        listed = sorted((before | set(options.enable)) - set(options.disable))
+        await _apply(deployment, row, _SET_PLUGINS, listed=listed)
+        row = msgspec.structs.replace(row, plugins=listed)
+    return "\n".join(why(plugins, row.plugins, name) for name in loaded)
+
+
+async def plugin_why(deployment: Deployment, options: Namespace) -> str:
+    """Explain whether a plugin acts for a tenant."""
+    row = await _tenant(deployment, options.tenant)
+    if options.plugin in deployment.set_aside:
+        return deployment.set_aside[options.plugin]
+    return why(deployment.registry.plugins, row.plugins, options.plugin)
+
+
+async def set_tenant_setting(deployment: Deployment, options: Namespace) -> str:
+    """Change one setting, `category.name[.name]=value`; the value is JSON or a plain word."""
+    path, separator, text = options.setting.partition("=")
+    category, *names = path.split(".")
+    specs = {spec.category: spec for spec in deployment.registry.settings}
+    if not separator or not names or category not in specs:
+        near = difflib.get_close_matches(category, specs, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near and near[0] != category else ""
+        raise Invalid(f"Write category.name=value; the categories are {', '.join(sorted(specs))}.{hint}")
+    row = await _tenant(deployment, options.slug)
+    chosen = msgspec.json.decode(msgspec.json.encode(row.settings))
+    place = chosen.setdefault(category, {})
+    for name in names[:-1]:
+        place = place.setdefault(name, {})
+    place[names[-1]] = _value(text)
+    try:
+        msgspec.convert(chosen[category], specs[category].kind)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{path}: {error}.") from None
+    await _apply(deployment, row, _SET_SETTINGS, chosen=chosen)
+    return f"{options.slug}: {path} is {text}."
+
+
+async def doctor(deployment: Deployment, _options: Namespace) -> str:
+    """Return a line for each part: whether it answers, and if not, what it says."""
+    checks = await readiness_checks(deployment)
+    return "\n".join(f"{'ok  ' if check.ok else 'FAIL'} {check.name} {check.detail}".rstrip() for check in checks)
+
+
+def _value(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+async def _tenant(deployment: Deployment, slug: str) -> TenantRow:
+    async with deployment.operator_session(None, "tenants-read") as db:
+        row = await db.row(TenantRow, _BY_SLUG, slug=slug)
+    if row is None:
+        raise TenantNotFound
+    return row
+
+
+async def _apply(deployment: Deployment, row: TenantRow, statement: Any, **values: Any) -> None:
+    async with deployment.operator_session(None, "tenants-change") as db:
+        version = await db.value(statement, tenant=row.id, **values)
+    await deployment.gate.tell_version(row.id, version)

@@ -1,0 +1,199 @@
+"""`collegium serve`: the stack if it is embedded, migrations, demonstration data, then the web server."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
+
+import msgspec
+import uvicorn
+from litestar import Litestar
+from rich.console import Console
+from uvicorn.supervisors import Multiprocess
+
+from kernel.app import create_app, create_deployment, served
+from kernel.db import Origin
+from kernel.deployment import Deployment
+from kernel.embedded import running_stack
+from kernel.observability import configure_logging
+from kernel.revisions import pending
+from kernel.worker import run_worker
+from kernel.settings import Settings, SettingsError, export_settings, load_settings
+
+console = Console(stderr=True, highlight=False)
+DEMO_PASSWORD = "Collegium-demo-1!"  # noqa: S105 - printed at every start of the demo, which is loopback only
+DEMO_ACCOUNTS = ("admin@example.com", "instructor@example.com", "student@example.com")
+
+
+class StartRefused(Exception):
+    """The server cannot start; the text says what to do."""
+
+
+@contextmanager
+def ready_settings(settings: Settings) -> Iterator[Settings]:
+    """Give settings whose addresses all answer: as they are, or with the embedded stack started and filled in."""
+    if not settings.is_embedded:
+        yield settings
+        return
+    with running_stack(settings.data_dir, on_progress=lambda text: console.print(f"[dim]{text}[/]")) as stack:
+        urls = stack.database_urls
+        if not settings.secret_keys and not settings.demo:
+            raise SettingsError(
+                "COLLEGIUM_SECRET_KEYS is not set. Give one of at least 32 random characters, or try --demo."
+            )
+        yield msgspec.structs.replace(
+            settings,
+            database_url=urls["app"],
+            worker_database_url=urls["worker"],
+            operator_database_url=urls["operator"],
+            owner_database_url=urls["owner"],
+            redis_url=stack.redis_url,
+            storage_url=settings.storage_url or stack.storage_dir.resolve().as_uri(),
+            secret_keys=settings.secret_keys or (stack.secret_key,),
+            embedded_stack=True,
+            embedded_worker=True if settings.embedded_worker is None else settings.embedded_worker,
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        StartRefused: The port is taken or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartRefused(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --port."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def serve(settings: Settings) -> None:
+    """Run the web server until it is told to stop."""
+    listener = bind(settings.host, settings.port)
+    try:
+        with ready_settings(settings) as ready:
+            export_settings(ready)
+            notes = asyncio.run(prepare(ready))
+            announce(ready, notes)
+            run_server(ready, listener)
+    finally:
+        listener.close()
+
+
+async def prepare(settings: Settings) -> list[str]:
+    """Migrate the embedded database, seed the demonstration data and return the lines to print.
+
+    Raises:
+        StartRefused: A database of somebody else has pending migrations.
+    """
+    deployment = create_deployment(settings)
+    try:
+        missing = await pending(settings.database_url, deployment.registry.migration_chains())
+        if missing and not settings.embedded_stack:
+            raise StartRefused("The database has pending migrations. Run `collegium migrate` first.")
+        if missing:
+            await run_itself("migrate")
+        return await seed_demo(deployment) if settings.demo else []
+    finally:
+        await deployment.close()
+
+
+async def run_itself(command: str) -> None:
+    """Run another command in a process of its own, so that what it imports does not stay in the server's memory."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "kernel.cli", command)
+    if await process.wait() != 0:
+        raise StartRefused(f"`collegium {command}` failed; its message stands above.")
+
+
+async def seed_demo(deployment: Deployment) -> list[str]:
+    """Make every plugin's demonstration data in the default tenant; return the lines that it wants printed."""
+    tenant = await deployment.tenants.by_slug(deployment.settings.default_tenant)
+    notes: list[str] = []
+    for step in deployment.registry.demo_steps:
+        with console.status(f"demonstration data: {step.name}"):
+            async with deployment.database.transaction(Origin(tenant.id, request_id="seed-demo"), tenant) as db:
+                await step.run(db)
+        if step.notes is not None:
+            async with deployment.database.transaction(Origin(tenant.id), tenant) as db:
+                notes += await step.notes(db)
+    return notes
+
+
+def announce(settings: Settings, notes: Sequence[str]) -> None:
+    """Print where the server is and, for the demo, how to get in."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    console.print(f"\nCollegium is at http://{host}:{settings.port}  (the API: /schema)", soft_wrap=True)
+    if settings.demo:
+        console.print(f"Sign in as {', '.join(DEMO_ACCOUNTS)}; password {DEMO_PASSWORD}", soft_wrap=True)
+    for line in notes:
+        console.print(line, soft_wrap=True)
+    console.print("Ctrl-C stops it.\n")
+
+
+def server_config(app: Any, settings: Settings) -> uvicorn.Config:
+    """Return how the web server treats connections."""
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        # Addresses of clients are believed only from `trusted_proxies`, and that is decided in `kernel.door`.
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=20,
+        backlog=2048,
+    )
+
+
+def run_server(settings: Settings, listener: socket.socket) -> None:
+    """Serve in this process, or in several that this one supervises."""
+    configure_logging(settings)
+    if settings.workers == 1:
+        deployment = create_deployment(settings)
+        uvicorn.Server(server_config(worker_app(deployment), settings)).run(sockets=[listener])
+        return
+    config = server_config("kernel.serve:app_from_environment", settings)
+    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+
+
+def embedded_worker(deployment: Deployment) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Return the lifespan that runs background work inside the server."""
+
+    @asynccontextmanager
+    async def run(_app: Litestar) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        task = asyncio.create_task(run_worker(deployment, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+
+    return run
+
+
+def worker_app(deployment: Deployment) -> Any:
+    """Return the served application, with background work inside if the settings say so."""
+    lifespan = [embedded_worker(deployment)] if deployment.settings.embedded_worker else []
+    return served(create_app(deployment, lifespan))
+
+
+def app_from_environment() -> Any:
+    """Return the application for one of several server processes, started with `COLLEGIUM_*` variables."""
+    settings = load_settings()
+    configure_logging(settings)
+    return worker_app(create_deployment(settings))

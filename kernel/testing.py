@@ -1,0 +1,302 @@
+"""The pytest plugin for plugin authors: a real stack, a fresh school for each test, real commits.
+
+Row-level security keeps schools apart, so a test needs no clean-up and sees what a second process would see
+(ADR 0008). One PostgreSQL and one Valkey serve the whole run; each worker of pytest-xdist has a database of its own,
+copied from one that the migrations built once.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar
+from sqlalchemy import bindparam, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+
+from kernel import clock, operations
+from kernel import db as db_module
+from kernel.app import create_app, create_deployment, served
+from kernel.db import Db, Origin
+from kernel.deployment import Deployment
+from kernel.embedded import Stack, running_stack
+from kernel.embedded.lock import start_lock
+from kernel.ids import new_id
+from kernel.settings import Settings
+from kernel.tables import tenant_hosts, tenants
+from kernel.tenancy import Tenant
+
+PASSWORD = "A-good-Password-1"  # noqa: S105 - of accounts that live as long as a test
+UNLIMITED = {
+    "security": {
+        "rate_limits": dict.fromkeys(
+            (
+                "api_per_minute",
+                "login_per_minute",
+                "redeem_per_minute",
+                "upload_per_minute",
+                "progress_per_minute",
+                "media_per_minute",
+            ),
+            1_000_000,
+        )
+    }
+}
+_TEMPLATE = "collegium_template"
+_ADD_TENANT = insert(tenants).values(
+    id=bindparam("id"),
+    slug=bindparam("slug"),
+    name=bindparam("name"),
+    plugins=bindparam("listed", type_=ARRAY(TEXT)),
+    settings=bindparam("chosen", type_=JSONB),
+)
+_ADD_HOST = insert(tenant_hosts).values(host=bindparam("host"), tenant_id=bindparam("tenant_id"))
+
+
+class Person:
+    """A signed-in user of a school, with a client that carries the credential."""
+
+    def __init__(self, user_id: UUID, role: str, email: str, client: httpx.AsyncClient) -> None:
+        self.id = user_id
+        self.role = role
+        self.email = email
+        self.client = client
+        self.get, self.post, self.patch = client.get, client.post, client.patch
+        self.put, self.delete, self.request = client.put, client.delete, client.request
+
+
+class School:
+    """A tenant of a test."""
+
+    def __init__(self, deployment: Deployment, app: Any, tenant: Tenant, stack: AsyncExitStack) -> None:
+        self.deployment = deployment
+        self.tenant = tenant
+        self.id = tenant.id
+        self.host = tenant.host
+        self._app = app
+        self._stack = stack
+
+    async def client(self, **headers: str) -> httpx.AsyncClient:
+        """Return a client of this school that nobody is signed in to; paths are below `/api/v1`."""
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self._app),
+            base_url=f"http://{self.host}/api/v1",
+            headers=headers,
+        )
+        return await self._stack.enter_async_context(client)
+
+    async def person(self, role: str, *, email: str | None = None, is_operator: bool = False) -> Person:
+        """Make an account and sign it in through the API."""
+        identity = self.deployment.registry.identity
+        assert identity is not None, "no loaded plugin keeps accounts"
+        address = email or f"{role}-{new_id().hex[-12:]}@{self.host}"
+        async with self.db() as db:
+            user_id = await identity.create_user(
+                db,
+                email=address,
+                password=PASSWORD,
+                role=role,
+                first_name=role.title(),
+                last_name="Test",
+                is_operator=is_operator,
+            )
+        client = await self.client()
+        answer = await client.post("/auth/login", json={"email": address, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        client.cookies.clear()
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return Person(user_id, role, address, client)
+
+    @asynccontextmanager
+    async def db(self, actor_id: UUID | None = None) -> AsyncIterator[Db]:
+        """Open a transaction of this school, committed at the end of the block."""
+        origin = Origin(self.id, actor_id, request_id="test")
+        async with self.deployment.database.transaction(origin, self.tenant) as db:
+            yield db
+
+
+SchoolFactory = Callable[..., Awaitable[School]]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run every asynchronous test and fixture of a worker in one event loop."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def run_worker_name(request: pytest.FixtureRequest) -> str:
+    """The name of this worker of pytest-xdist; an empty one where there are none."""
+    return str(getattr(request.config, "workerinput", {}).get("workerid", ""))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Iterator[Stack]:
+    """A real PostgreSQL and Valkey, shared by all workers of the run."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if run_worker_name else root
+    with running_stack(shared / "stack") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Settings:
+    """Settings of a deployment with a database, a Redis number and a storage directory of this worker alone."""
+    worker = run_worker_name or "gw0"
+    database = f"test_{worker}"
+    number = int(worker.removeprefix("gw")) % 16
+    return Settings(
+        database_url=_at(stack.database_urls["app"], database),
+        worker_database_url=_at(stack.database_urls["worker"], database),
+        operator_database_url=_at(stack.database_urls["operator"], database),
+        owner_database_url=_at(stack.database_urls["owner"], database),
+        redis_url=f"{stack.redis_url}?db={number}",
+        storage_url=tmp_path_factory.mktemp("storage").resolve().as_uri(),
+        secret_keys=("a key for tests only, long enough: 0123456789",),
+        data_dir=stack.data_dir,
+        password_hash_cost=4,
+        log_level="error",
+    )
+
+
+@pytest.fixture(scope="session")
+async def database(stack: Stack, settings: Settings) -> str:
+    """This worker's database, copied from the template that the migrations made; the app role's address."""
+    with start_lock(stack.data_dir):
+        await _ensure_template(stack, settings)
+        await _copy_template(stack, settings.database_url.partition("?")[0].rpartition("/")[2])
+    return settings.database_url
+
+
+async def _ensure_template(stack: Stack, settings: Settings) -> None:
+    marker = stack.data_dir / "template-is-ready"
+    if marker.exists():
+        return
+    await _as_superuser(stack, f"CREATE DATABASE {_TEMPLATE} OWNER collegium_owner")
+    template = msgspec.structs.replace(
+        settings,
+        owner_database_url=_at(stack.database_urls["owner"], _TEMPLATE),
+        operator_database_url=_at(stack.database_urls["operator"], _TEMPLATE),
+    )
+    await operations.migrate(template)
+    marker.touch()
+
+
+async def _copy_template(stack: Stack, database: str) -> None:
+    await _as_superuser(stack, f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+    await _as_superuser(stack, f"CREATE DATABASE {database} TEMPLATE {_TEMPLATE} OWNER collegium_owner")
+
+
+async def _as_superuser(stack: Stack, statement: str) -> None:
+    connection = await asyncpg.connect(stack.database_urls["superuser"].replace("+asyncpg", ""))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _at(url: str, database: str) -> str:
+    """Return the address of another database of the same server."""
+    before, mark, query = url.partition("?")
+    return before.rpartition("/")[0] + f"/{database}{mark}{query}"
+
+
+@pytest.fixture(scope="session")
+async def deployment(database: str, settings: Settings) -> AsyncIterator[Deployment]:
+    """The parts of a process with every installed plugin."""
+    deployment = create_deployment(settings)
+    try:
+        yield deployment
+    finally:
+        await deployment.close()
+
+
+@pytest.fixture(scope="session")
+async def litestar_app(deployment: Deployment) -> AsyncIterator[Litestar]:
+    """The web application, within its lifespan."""
+    app = create_app(deployment)
+    async with app.lifespan():
+        yield app
+
+
+@pytest.fixture
+async def new_school(deployment: Deployment, litestar_app: Litestar) -> AsyncIterator[SchoolFactory]:
+    """A function that makes a tenant: `await new_school(settings={...}, plugins=[...])`; limits are out of the way."""
+    async with AsyncExitStack() as stack:
+
+        async def make(settings: dict[str, Any] | None = None, plugins: list[str] | None = None) -> School:
+            slug = f"school-{new_id().hex[-16:]}"
+            tenant_id = new_id()
+            async with deployment.operator_session(None, "test") as db:
+                await db.run(
+                    _ADD_TENANT,
+                    id=tenant_id,
+                    slug=slug,
+                    name="School",
+                    listed=plugins,
+                    chosen={**UNLIMITED, **(settings or {})},
+                )
+                await db.run(_ADD_HOST, host=f"{slug}.test", tenant_id=tenant_id)
+            tenant = await deployment.tenants.by_host(f"{slug}.test")
+            return School(deployment, served(litestar_app), tenant, stack)
+
+        yield make
+
+
+@pytest.fixture
+async def school(new_school: SchoolFactory) -> School:
+    """A fresh tenant."""
+    return await new_school()
+
+
+@pytest.fixture
+async def other_school(new_school: SchoolFactory) -> School:
+    """A second tenant, to prove that nothing crosses."""
+    return await new_school()
+
+
+class FakeClock:
+    """Moves the present moment of `kernel.clock`; PostgreSQL and Redis keep their own time."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Return the moved present."""
+        return _real_now() + self._ahead
+
+    def advance(self, **duration: float) -> None:
+        """Move on: `advance(minutes=16)`."""
+        self._ahead += timedelta(**duration)
+
+
+_real_now = clock.clock.source
+
+
+@pytest.fixture
+def fake_clock() -> Iterator[FakeClock]:
+    """A clock to move; the real one comes back afterwards."""
+    fake = FakeClock()
+    clock.clock.source = fake.now
+    yield fake
+    clock.clock.source = _real_now
+
+
+@pytest.fixture
+def query_count(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """A function that returns how many statements ran through `Db` since the test began."""
+    ran = 0
+    original = db_module.plan_for
+
+    def counted(statement: Any) -> Any:
+        nonlocal ran
+        ran += 1
+        return original(statement)
+
+    monkeypatch.setattr(db_module, "plan_for", counted)
+    return lambda: ran
