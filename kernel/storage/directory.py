@@ -1,0 +1,133 @@
+"""Objects as files below one directory, for a single machine or a shared file system.
+
+An object's path is its key. Every read and write happens in a thread, but for bytes that are in the page cache. The
+file work itself is in `kernel.storage.files`; S3 is another class behind the same Protocol.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from anyio import CancelScope
+
+from kernel.clock import now
+from kernel.errors import TooLarge
+from kernel.storage.files import (
+    Reading,
+    Writing,
+    object_names,
+    prepare_directory,
+    probe_directory,
+    remove_object,
+    stat_object,
+)
+from kernel.storage.objects import ObjectDamaged, ObjectStat, StoredObject, check_key, check_prefix, is_key
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+# One worker, page cache, 2 cores: read in threads, 64 kB chunks give 0.55 GB/s, 256 kB 1.1 and 1 MB 1.7; taken from the
+# page cache without a thread, 256 kB give 1.7 too, and a slow client holds a quarter of the memory.
+READ_BYTES = 256 * 1024
+WRITE_BYTES = 1024 * 1024
+THREADS = 8
+ABANDONED_AFTER = timedelta(days=1)
+
+
+class DirectoryStorage:
+    """A `Storage` in a directory, which `prepare` makes if it is not there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
+
+    async def prepare(self) -> None:
+        """Make the directory and remove uploads that nobody has written to for a day."""
+        await self._run(prepare_directory, self._root, now() - ABANDONED_AFTER)
+
+    async def check(self) -> None:
+        """Write and remove a small file."""
+        await self._run(probe_directory, self._root)
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes], *, content_type: str, max_bytes: int) -> StoredObject:
+        """Store a stream: a temporary file, fsync, rename."""
+        check_key(key)
+        writing = Writing(self._root, key)
+        try:
+            size_bytes = await self._write(writing, chunks, max_bytes)
+            modified_at = await self._run(writing.commit)
+        except BaseException:
+            with CancelScope(shield=True):  # submitted first, so that it happens even if the wait is cancelled again
+                await asyncio.shield(asyncio.wrap_future(self._threads.submit(writing.discard)))
+            raise
+        return StoredObject(
+            key=key,
+            size_bytes=size_bytes,
+            sha256=writing.sha256.hexdigest(),
+            content_type=content_type,
+            modified_at=modified_at,
+        )
+
+    async def stat(self, key: str) -> ObjectStat:
+        """Return size and time."""
+        check_key(key)
+        size_bytes, modified_at = await self._run(stat_object, self._root / key)
+        return ObjectStat(key=key, size_bytes=size_bytes, modified_at=modified_at)
+
+    async def open_range(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Give the bytes in chunks of at most 256 kB."""
+        check_key(key)
+        reading = Reading(self._root / key)
+        try:
+            while start < end:
+                size = min(READ_BYTES, end - start)
+                chunk = reading.read_cached(start, size) or await self._run(reading.read, start, size)
+                if not chunk:
+                    raise ObjectDamaged
+                start += len(chunk)
+                yield chunk
+        finally:
+            reading.close()
+
+    async def delete(self, key: str) -> None:
+        """Remove the file, and the directory of its parts with the last of them."""
+        check_key(key)
+        await self._run(remove_object, self._root, key)
+
+    async def list_keys(self, prefix: str) -> AsyncIterator[str]:
+        """Give the keys below the prefix; one directory's names are in memory at a time."""
+        check_prefix(prefix)
+        for name in await self._run(object_names, self._root / prefix):
+            key = prefix + name.rstrip("/")
+            if name.endswith("/"):
+                for part in await self._run(object_names, self._root / key):
+                    if is_key(f"{key}/{part}"):
+                        yield f"{key}/{part}"
+            elif is_key(key):
+                yield key
+
+    async def aclose(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False)
+
+    async def _write(self, writing: Writing, chunks: AsyncIterator[bytes], max_bytes: int) -> int:
+        size_bytes = 0
+        waiting: list[bytes] = []
+        waiting_bytes = 0
+        async for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > max_bytes:
+                raise TooLarge(f"The file is larger than {max_bytes} bytes.")
+            waiting.append(chunk)
+            waiting_bytes += len(chunk)
+            if waiting_bytes >= WRITE_BYTES:
+                batch, waiting, waiting_bytes = waiting, [], 0
+                await self._run(writing.write, batch)
+        await self._run(writing.write, waiting)
+        return size_bytes
+
+    async def _run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
