@@ -15,13 +15,13 @@ from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.door import Door
 from kernel.health import health_routes
-from kernel.observability import Observed, configure_logging
+from kernel.observability import Observed
 from kernel.plugin import KERNEL_VERSION, LoadedPlugin, discover
 from kernel.problems import problem_response
 from kernel.reader import JsonDocument, ReaderPage, reader_routes
 from kernel.registry import load_registry
 from kernel.routing import StrictRequest, mount
-from kernel.settings import Settings, load_settings
+from kernel.settings import Settings
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -37,6 +37,17 @@ def create_deployment(settings: Settings, plugins: Sequence[LoadedPlugin] | None
     return Deployment(settings, registry, set_aside)
 
 
+@asynccontextmanager
+async def opened(settings: Settings, plugins: Sequence[LoadedPlugin] | None = None) -> AsyncIterator[Deployment]:
+    """Give the parts of a process, open for as long as the block lasts; for commands, workers and tests."""
+    deployment = create_deployment(settings, plugins)
+    try:
+        await deployment.open()
+        yield deployment
+    finally:
+        await deployment.close()
+
+
 def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Litestar:
     """Return the web application of a deployment.
 
@@ -47,6 +58,7 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
 
     @asynccontextmanager
     async def open_deployment(_app: Litestar) -> AsyncIterator[None]:
+        await deployment.open()
         try:
             yield
         finally:
@@ -85,13 +97,3 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
 def served(app: Litestar) -> Any:
     """Return the application as a server runs it, with request ids, headers and the access log around it."""
     return Observed(app)
-
-
-def app_from_environment() -> Any:
-    """Return the served application for a server process that was started with `COLLEGIUM_*` variables."""
-    settings = load_settings()
-    configure_logging(settings)
-    return served(create_app(create_deployment(settings)))
-
-
-__all__ = ["app_from_environment", "create_app", "create_deployment", "served"]

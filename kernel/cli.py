@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from kernel import operations
-from kernel.app import create_app, create_deployment
+from kernel.app import create_app, create_deployment, opened
 from kernel.commands import Command
 from kernel.db import Origin
 from kernel.deployment import Deployment
@@ -145,14 +145,11 @@ def _serve(settings: Settings, _options: argparse.Namespace) -> None:
 
 def _worker(settings: Settings, _options: argparse.Namespace) -> None:
     async def work(ready: Settings) -> None:
-        deployment = create_deployment(ready)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        try:
+        async with opened(ready) as deployment:
             await run_worker(deployment, stop)
-        finally:
-            await deployment.close()
 
     with ready_settings(settings) as ready:
         configure_logging(ready)
@@ -196,11 +193,8 @@ def _act(act: Act) -> Callable[[Settings, argparse.Namespace], None]:
     """Return the command that runs `act` with an open deployment and prints its text."""
 
     async def work(ready: Settings, options: argparse.Namespace) -> str:
-        deployment = create_deployment(ready)
-        try:
+        async with opened(ready) as deployment:
             return await act(deployment, options)
-        finally:
-            await deployment.close()
 
     def run(settings: Settings, options: argparse.Namespace) -> None:
         with ready_settings(settings) as ready:

@@ -30,14 +30,19 @@ class Deployment:
         self.storage: Storage = storage_from_url(settings.storage_url)
         self.redis: "Redis[bytes]" = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5)
         self.gate = Gate(self.redis)
-        self.listeners = Listeners(registry.listeners, registry.acting)
+        self.listeners = Listeners(registry.listeners)
         self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)
         self.tenants = TenantDirectory(self.database, registry.acting, registry.permissions)
+
+    async def open(self) -> None:
+        """Prepare what must exist before the first request."""
+        await self.storage.prepare()
 
     async def close(self) -> None:
         """Close every connection."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.storage.aclose)
             stack.push_async_callback(self.redis.aclose)
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ from litestar import Litestar
 from rich.console import Console
 from uvicorn.supervisors import Multiprocess
 
-from kernel.app import create_app, create_deployment, served
+from kernel.app import create_app, create_deployment, opened, served
 from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.embedded import running_stack
@@ -96,16 +96,12 @@ async def prepare(settings: Settings) -> list[str]:
     Raises:
         StartRefused: A database of somebody else has pending migrations.
     """
-    deployment = create_deployment(settings)
-    try:
-        missing = await pending(settings.database_url, deployment.registry.migration_chains())
-        if missing and not settings.embedded_stack:
-            raise StartRefused("The database has pending migrations. Run `collegium migrate` first.")
-        if missing:
+    async with opened(settings) as deployment:
+        if await pending(settings.database_url, deployment.registry.migration_chains()):
+            if not settings.embedded_stack:
+                raise StartRefused("The database has pending migrations. Run `collegium migrate` first.")
             await run_itself("migrate")
         return await seed_demo(deployment) if settings.demo else []
-    finally:
-        await deployment.close()
 
 
 async def run_itself(command: str) -> None:

@@ -87,7 +87,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None, environment: Mappi
     for key in values:
         _check_known(key, source="")
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         raise SettingsError(f"A setting is wrong: {error}.") from None
     _check(settings)

@@ -124,13 +124,17 @@ class TenantDirectory:
             row = await db.row(TenantRow, _BY_HOST, host=host)
         return self._remember(host, self._keep(row))
 
-    async def by_id(self, tenant_id: UUID) -> Tenant:
+    async def by_id(self, tenant_id: UUID, *, version: int | None = None) -> Tenant:
         """Return a tenant by its id, for background work.
+
+        Args:
+            tenant_id: Which one.
+            version: What is kept counts only if it is at least this new.
 
         Raises:
             TenantUnknown: There is none, or it is switched off.
         """
-        if (tenant := self._fresh(tenant_id)) is not None:
+        if (tenant := self._fresh(tenant_id)) is not None and (version is None or tenant.version >= version):
             return tenant
         async with self._database.transaction(Origin(tenant_id=None)) as db:
             row = await db.row(TenantRow, _BY_ID, id=tenant_id)

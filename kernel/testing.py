@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
 from kernel import clock, operations
 from kernel import db as db_module
-from kernel.app import create_app, create_deployment, served
+from kernel.app import create_app, opened, served
 from kernel.db import Db, Origin
 from kernel.deployment import Deployment
 from kernel.embedded import Stack, running_stack
@@ -209,19 +209,14 @@ def _at(url: str, database: str) -> str:
 @pytest.fixture(scope="session")
 async def deployment(database: str, settings: Settings) -> AsyncIterator[Deployment]:
     """The parts of a process with every installed plugin."""
-    deployment = create_deployment(settings)
-    try:
+    async with opened(settings) as deployment:
         yield deployment
-    finally:
-        await deployment.close()
 
 
 @pytest.fixture(scope="session")
 async def litestar_app(deployment: Deployment) -> AsyncIterator[Litestar]:
-    """The web application, within its lifespan."""
-    app = create_app(deployment)
-    async with app.lifespan():
-        yield app
+    """The web application of that deployment."""
+    yield create_app(deployment)
 
 
 @pytest.fixture

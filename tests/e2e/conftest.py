@@ -1,0 +1,113 @@
+"""A running server for the whole story: `collegium serve`, two processes, its own stack, real sockets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+START_BOUND_S = 90
+STOP_BOUND_S = 30
+
+
+class Server:
+    """A server process of a test, its data directory and what it printed."""
+
+    def __init__(self, data_dir: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = data_dir.parent / f"{data_dir.name}-{self.port}.log"
+        self._environment = {**os.environ, "COLLEGIUM_PASSWORD_HASH_COST": "4", **(environment or {})}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self.command("serve", "--port", str(self.port), *arguments),
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return a `collegium` command for this server's data directory."""
+        return [sys.executable, "-m", "kernel.cli", *arguments, "--data-dir", str(self.data_dir)]
+
+    def collegium(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `collegium` command beside the server."""
+        return subprocess.run(
+            self.command(*arguments), env=self._environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    @property
+    def printed(self) -> str:
+        """What the server has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def wait(self) -> "Server":
+        """Return once the server says that it is ready."""
+        end = time.monotonic() + START_BOUND_S
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.printed
+            try:
+                if httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200:
+                    return self
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"not ready in {START_BOUND_S} s:\n{self.printed}")
+
+    def kill(self) -> None:
+        """End it without a word, as a crash would: it and its workers."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """Stop it as Ctrl-C does and wait for its end."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
+        self.process.wait(STOP_BOUND_S)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The demo as `make run` serves it, with two server processes."""
+    server = Server(tmp_path_factory.mktemp("demo") / "data", "--demo", "--workers", "2")
+    try:
+        server.wait()
+        for name in ("api", "login", "redeem", "upload", "progress"):
+            done = server.collegium("tenants", "set", "default", f"security.rate_limits.{name}_per_minute=1000000")
+            assert done.returncode == 0, done.stderr
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """A function that starts a server of its own; all are stopped at the end."""
+    servers: list[Server] = []
+
+    def start(*arguments: str, name: str = "data", environment: dict[str, str] | None = None) -> Server:
+        server = Server(tmp_path / name, *arguments, environment=environment)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()

@@ -1,0 +1,72 @@
+"""Deployment settings: where they come from and what a mistake says."""
+
+from pathlib import Path
+
+import pytest
+
+from kernel.settings import Settings, SettingsError, load_settings
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def test_settings_without_anything_are_the_defaults() -> None:
+    assert load_settings(environment={}) == Settings()
+
+
+def test_settings_come_from_file_then_environment_then_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "collegium.toml"
+    file.write_text('port = 1000\nhost = "127.0.0.2"\nworkers = 3\n')
+    environment = {"COLLEGIUM_CONFIG": str(file), "COLLEGIUM_PORT": "2000", "COLLEGIUM_WORKERS": "2", "PATH": "/bin"}
+
+    settings = load_settings({"workers": 4, "host": None}, environment)
+
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.2", 2000, 4)
+
+
+def test_settings_survive_the_way_through_the_environment() -> None:
+    settings = Settings(secret_keys=(KEY, KEY[::-1]), plugins=("auth", "media"), demo=True, port=8123, redis_url="unix:/x")
+
+    assert load_settings(environment=settings.environment()) == settings
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"COLLEGIUM_PROT": "1"}, "Unknown setting 'prot' in COLLEGIUM_PROT. Did you mean 'port'?"),
+        ({"COLLEGIUM_PORT": "many"}, "A setting is wrong: Expected `int`, got `str` - at `$.port`."),
+        ({"COLLEGIUM_PORT": "70000"}, "The port must be between 1 and 65535, not 70000."),
+        ({"COLLEGIUM_SECRET_KEYS": "short"}, "Each of COLLEGIUM_SECRET_KEYS needs at least 32 characters; 1 are shorter."),
+        (
+            {"COLLEGIUM_DEMO": "true", "COLLEGIUM_HOST": "0.0.0.0"},
+            "The demo's accounts are known to everyone, so --demo serves on 127.0.0.1 only.",
+        ),
+        (
+            {"COLLEGIUM_DATABASE_URL": "postgresql+asyncpg://x"},
+            "With database_url set, COLLEGIUM_REDIS_URL must be set too: nothing is embedded then.",
+        ),
+        ({"COLLEGIUM_CONFIG": "/nowhere/x.toml"}, "The settings file /nowhere/x.toml cannot be read: No such file or directory."),
+    ],
+)
+def test_settings_say_what_is_wrong(environment: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(environment=environment)
+
+    assert str(refusal.value) == sentence
+
+
+def test_settings_file_with_bad_toml_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text("port = = 1")
+
+    with pytest.raises(SettingsError, match=f"^The settings file {file} is not valid TOML: "):
+        load_settings(environment={"COLLEGIUM_CONFIG": str(file)})
+
+
+def test_settings_file_with_an_unknown_key_names_file_and_nearest_key(tmp_path: Path) -> None:
+    file = tmp_path / "collegium.toml"
+    file.write_text('hots = "x"\n')
+
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(environment={"COLLEGIUM_CONFIG": str(file)})
+
+    assert str(refusal.value) == f"Unknown setting 'hots' in {file}. Did you mean 'host'?"
