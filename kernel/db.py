@@ -89,9 +89,7 @@ class Db:
     each is compiled once and runs on the driver's own connection.
     """
 
-    def __init__(
-        self, engine: AsyncEngine, origin: Origin, deployment: "Deployment", tenant: "Tenant | None"
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, origin: Origin, deployment: "Deployment", tenant: "Tenant | None") -> None:
         self.origin = origin
         self.deployment = deployment
         self._tenant = tenant

@@ -52,20 +52,21 @@ def secure_tenant_table(
         )
 
 
-def definer_function(signature: str, returns: str, body: str) -> None:
-    """Make a function that runs as the operator role, callable by the app role: for what row security would hide.
+def definer_function(signature: str, returns: str, body: str, *, to: str = "collegium_app") -> None:
+    """Make a function that runs as the operator role, for what row security would hide.
 
     Args:
         signature: `kernel.tenant_by_host(host_name text)`.
         returns: The type or table that it returns.
         body: SQL that filters by tenant itself; every name in it is qualified.
+        to: The only role that may call it.
     """
     op.execute(
         f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
         f"SET search_path = pg_catalog, pg_temp AS $body$ {body} $body$"
     )
     op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
-    op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO collegium_app")
+    op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {to}")
     # Whoever is given a function must be allowed to create in its schema, at that moment and no longer.
     schema = signature.partition(".")[0]
     op.execute(f"GRANT CREATE, USAGE ON SCHEMA {schema} TO collegium_operator")

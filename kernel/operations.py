@@ -18,7 +18,7 @@ from kernel.ids import new_id
 from kernel.migrate import ensure_default_tenant, new_revision, upgrade
 from kernel.plugin import discover, why
 from kernel.registry import load_registry
-from kernel.roles import role_script
+from kernel.roles import ROLE_NAMES, role_statements
 from kernel.settings import Settings
 from kernel.tables import tenant_hosts, tenants
 from kernel.tenancy import TenantRow
@@ -81,7 +81,8 @@ async def new_migration(settings: Settings, plugin: str, message: str) -> str:
 
 def roles_sql() -> str:
     """Return the SQL that makes the database roles, passwords to be filled in."""
-    return role_script()
+    passwords = {role: f"choose-a-password-for-{role}" for role in ROLE_NAMES}
+    return "".join(f"{statement};\n" for statement in role_statements(passwords))
 
 
 async def list_tenants(deployment: Deployment, _options: Namespace) -> str:
