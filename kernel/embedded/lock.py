@@ -1,0 +1,109 @@
+"""Who may start and stop the servers, and who still uses them: two files locked with flock.
+
+A lock goes when its process goes, however it goes, so nothing has to be cleaned up after a crash. Python does not hand
+the files on to programs that it starts; a server that held one would count as a user for ever.
+"""
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kernel.embedded.errors import EmbeddedStackError
+from kernel.embedded.place import claim_data_dir
+
+_START_LOCK_WAIT_S = 120.0
+
+
+@contextmanager
+def start_lock(data_dir: Path) -> Iterator[None]:
+    """Be the only process that starts or stops this data directory's servers. The directory is made if need be."""
+    deadline = time.monotonic() + _START_LOCK_WAIT_S
+    path = data_dir / "start.lock"
+    descriptor = -1
+    try:
+        # Whoever held the lock before may have deleted the directory, and this file with it.
+        while descriptor < 0 or not _is_still_at(path, descriptor):
+            claim_data_dir(data_dir)
+            _close(descriptor)
+            descriptor = _open(path)
+            while not _try_lock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    raise EmbeddedStackError(
+                        f"Another process has been starting or stopping the servers of {data_dir} for "
+                        f"{_START_LOCK_WAIT_S:.0f} s: end it, then try again."
+                    )
+                time.sleep(0.02)
+        yield
+    finally:
+        _close(descriptor)
+
+
+class Users:
+    """The processes that use a stack, of which this is one; call its methods under the start lock."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._descriptor = -1
+
+    @property
+    def joined(self) -> bool:
+        """Whether this process has joined and not left."""
+        return self._descriptor >= 0
+
+    def join(self) -> bool:
+        """Count this process in; return whether it is the only one."""
+        self._descriptor = _open(self._data_dir / "users.lock")
+        alone = _try_lock(self._descriptor, fcntl.LOCK_EX)
+        if alone:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, _whereabouts(), 0)
+        elif os.pread(self._descriptor, 1000, 0) != _whereabouts():
+            # Its servers cannot be seen from here, and a second PostgreSQL on the same files would ruin them.
+            self.leave()
+            raise EmbeddedStackError(
+                f"{self._data_dir} is in use by a process on another machine or in another container: stop that one, "
+                "or choose another data directory with --data-dir."
+            )
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        return alone
+
+    def leave(self) -> bool:
+        """Count this process out; return whether nobody else uses the stack."""
+        alone = _try_lock(self._descriptor, fcntl.LOCK_EX)
+        _close(self._descriptor)
+        self._descriptor = -1
+        return alone
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+
+def _close(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.close(descriptor)
+
+
+def _is_still_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _whereabouts() -> bytes:
+    # Containers on one machine differ by the namespace of their process ids.
+    namespace = Path("/proc/self/ns/pid")
+    return f"{socket.gethostname()} {namespace.readlink() if namespace.exists() else ''}".encode()
