@@ -167,6 +167,13 @@ class Db:
         """Run `action` once the transaction is committed; never when it is rolled back. Best effort."""
         self._after_commit.append(action)
 
+    async def release(self) -> None:
+        """Give the connection back before slow work such as hashing; the next statement begins a new transaction.
+
+        Only reads may stand before it: what was written is rolled back.
+        """
+        await self._rollback()
+
     async def retrying(self, action: Callable[[], Awaitable[R]]) -> R:
         """Run the only work of this transaction; once more from the start if it lost a race (40001, 40P01)."""
         try:

@@ -19,7 +19,10 @@ from kernel.identity import SessionState
 WINDOW_MS = 60_000
 STRICT_DOORS = frozenset({"login", "redeem"})
 """Doors that refuse when Redis does not answer, because guessing must stay counted."""
-SESSION_TTL_S = 7 * 24 * 3600
+SESSION_TTL_S = 15 * 60
+"""Short: should Redis miss the end of a session, PostgreSQL is asked again before long."""
+_CHANGED = b""
+_CHANGED_TTL_S = 60
 
 
 class RedisUnavailable(Unavailable):
@@ -143,16 +146,20 @@ class Gate:
         await self._redis.ping()
 
     async def keep_session(self, tenant_id: UUID, session_id: UUID, state: SessionState) -> None:
-        """Keep a session in Redis for as long as its refresh token lives."""
+        """Keep a session in Redis, unless it is there already or has just been forgotten."""
+        key = session_key(tenant_id, session_id)
         try:
-            await self._redis.set(session_key(tenant_id, session_id), _encoder.encode(state), ex=SESSION_TTL_S)
+            await self._redis.set(key, _encoder.encode(state), ex=SESSION_TTL_S, nx=True)
         except (RedisError, OSError) as error:
             raise RedisUnavailable(headers={"Retry-After": "2"}) from error
 
-    async def end_sessions(self, tenant_id: UUID, session_ids: Sequence[UUID]) -> None:
-        """Forget sessions; call it after the transaction that revoked them has committed."""
-        if session_ids:
-            await self._redis.delete(*(session_key(tenant_id, each) for each in session_ids))
+    async def forget_sessions(self, tenant_id: UUID, session_ids: Sequence[UUID]) -> None:
+        """Ask PostgreSQL about these sessions from now on; call it after their end or change has committed."""
+        # A mark and not a deletion: a request that read the session before the commit may be about to keep it.
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for each in session_ids:
+                pipeline.set(session_key(tenant_id, each), _CHANGED, ex=_CHANGED_TTL_S)
+            await pipeline.execute()
 
     async def tell_version(self, tenant_id: UUID, version: int) -> None:
         """Make every process reload the tenant: its plugins, settings or roles have changed."""
