@@ -148,6 +148,8 @@ class Postgres(Server):
         if lines:
             with open(os.open(self._pid_file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW), "w") as file:
                 file.write("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+        else:
+            self._pid_file.unlink(missing_ok=True)
 
     def _status(self) -> str:
         return "".join(self._pid_file_lines()[7:8]).strip()

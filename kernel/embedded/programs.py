@@ -69,7 +69,10 @@ def _package_directory(name: str) -> Path:
     # Found, not imported: both packages do more at import than we want.
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedStackError(f"The package {name} is not installed: run `make setup`.")
+        raise EmbeddedStackError(
+            f"The package {name} is not installed: install collegium[embedded], or set COLLEGIUM_DATABASE_URL and the "
+            "other addresses."
+        )
     return Path(spec.submodule_search_locations[0]).resolve()
 
 

@@ -22,7 +22,7 @@ from kernel.embedded.errors import EmbeddedStackError
 from kernel.embedded.place import Place
 
 _READY_WAIT_S = 60.0
-_CONNECT_WAIT_S = 1.0
+_CONNECT_WAIT_S = 0.5
 # How long each of a server's stop signals has before the next one is sent.
 _STOP_WAITS_S = (30.0, 10.0, 5.0)
 _POLL_S = 0.02

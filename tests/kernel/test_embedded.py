@@ -321,6 +321,13 @@ def test_backend_that_outlives_its_killed_server_is_ended(data_dir: Path) -> Non
             assert client.wait(PATIENCE_S) != 0
 
 
+def test_empty_pid_files_do_not_stop_a_start(data_dir: Path) -> None:
+    (data_dir / "postgres" / "postmaster.pid").touch()
+    (data_dir / "valkey" / "valkey.pid").touch()
+    with user(data_dir) as one:
+        assert one.rows("SELECT 1") == [(1,)]
+
+
 def test_foreign_process_with_the_recorded_id_is_left_alone(data_dir: Path) -> None:
     with subprocess.Popen(["sleep", "600"], user=PLAIN_UID if IS_ROOT else None) as sleeper:
         lines = [str(sleeper.pid), str(data_dir / "postgres"), "0", "5432", str(sockets_of(data_dir)), "", "", "ready"]
@@ -435,6 +442,7 @@ def test_unusable_data_directories_are_refused(new_dir: Path) -> None:
         f"The data directory {new_dir} cannot be used ({new_dir}/start.lock: Permission denied): make it writable for "
         "this user, free some space, or choose another one with --data-dir."
     )
+    new_dir.chmod(0o755)
 
 
 def test_pointer_leads_only_to_the_place_for_it(new_dir: Path) -> None:
