@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import asyncpg
 import httpx
@@ -20,34 +21,20 @@ from sqlalchemy import bindparam, insert
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
 from kernel import clock, operations
-from kernel import db as db_module
 from kernel.app import create_app, opened, served
 from kernel.db import Db, Origin
 from kernel.deployment import Deployment
 from kernel.embedded import Stack, running_stack
 from kernel.embedded.lock import start_lock
 from kernel.ids import new_id
-from kernel.settings import Settings
+from kernel.roles import ROLE_NAMES
+from kernel.settings import RateLimits, Settings
+from kernel.statements import plan_for
 from kernel.tables import tenant_hosts, tenants
 from kernel.tenancy import Tenant
 
 PASSWORD = "A-good-Password-1"  # noqa: S105 - of accounts that live as long as a test
-UNLIMITED = {
-    "security": {
-        "rate_limits": dict.fromkeys(
-            (
-                "api_per_minute",
-                "login_per_minute",
-                "redeem_per_minute",
-                "upload_per_minute",
-                "progress_per_minute",
-                "media_per_minute",
-            ),
-            1_000_000,
-        )
-    }
-}
-_TEMPLATE = "collegium_template"
+UNLIMITED = {"security": {"rate_limits": dict.fromkeys(RateLimits.__struct_fields__, 1_000_000)}}
 _ADD_TENANT = insert(tenants).values(
     id=bindparam("id"),
     slug=bindparam("slug"),
@@ -140,7 +127,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Ite
     """A real PostgreSQL and Valkey, shared by all workers of the run."""
     root = tmp_path_factory.getbasetemp()
     shared = root.parent if run_worker_name else root
-    with running_stack(shared / "stack") as running:
+    with running_stack(shared / "stack", temporary=True) as running:
         yield running
 
 
@@ -148,13 +135,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Ite
 def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Settings:
     """Settings of a deployment with a database, a Redis number and a storage directory of this worker alone."""
     worker = run_worker_name or "gw0"
-    database = f"test_{worker}"
     number = int(worker.removeprefix("gw")) % 16
-    return Settings(
-        database_url=_at(stack.database_urls["app"], database),
-        worker_database_url=_at(stack.database_urls["worker"], database),
-        operator_database_url=_at(stack.database_urls["operator"], database),
-        owner_database_url=_at(stack.database_urls["owner"], database),
+    settings = Settings(
         redis_url=f"{stack.redis_url}?db={number}",
         storage_url=tmp_path_factory.mktemp("storage").resolve().as_uri(),
         secret_keys=("a key for tests only, long enough: 0123456789",),
@@ -162,42 +144,54 @@ def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_
         password_hash_cost=4,
         log_level="error",
     )
+    return at_database(settings, stack, f"test_{worker}")
 
 
 @pytest.fixture(scope="session")
 async def database(stack: Stack, settings: Settings) -> str:
-    """This worker's database, copied from the template that the migrations made; the app role's address."""
-    with start_lock(stack.data_dir):
-        await _ensure_template(stack, settings)
-        await _copy_template(stack, settings.database_url.partition("?")[0].rpartition("/")[2])
+    """This worker's database, as the migrations of every installed plugin leave it; the app role's address."""
+    await make_database(stack, settings)
     return settings.database_url
 
 
-async def _ensure_template(stack: Stack, settings: Settings) -> None:
-    marker = stack.data_dir / "template-is-ready"
-    if marker.exists():
-        return
-    await _as_superuser(stack, f"CREATE DATABASE {_TEMPLATE} OWNER collegium_owner")
-    template = msgspec.structs.replace(
+def at_database(settings: Settings, stack: Stack, name: str) -> Settings:
+    """Return the settings with every role's address leading to another database of the stack."""
+    addresses = {role: _at(url, name) for role, url in stack.database_urls.items()}
+    return msgspec.structs.replace(
         settings,
-        owner_database_url=_at(stack.database_urls["owner"], _TEMPLATE),
-        operator_database_url=_at(stack.database_urls["operator"], _TEMPLATE),
+        database_url=addresses["app"],
+        worker_database_url=addresses["worker"],
+        operator_database_url=addresses["operator"],
+        owner_database_url=addresses["owner"],
     )
-    await operations.migrate(template)
-    marker.touch()
 
 
-async def _copy_template(stack: Stack, database: str) -> None:
-    await _as_superuser(stack, f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-    await _as_superuser(stack, f"CREATE DATABASE {database} TEMPLATE {_TEMPLATE} OWNER collegium_owner")
+async def make_database(stack: Stack, settings: Settings) -> None:
+    """Make the database of these settings anew, with one tenant, copied from a template that is migrated once a run."""
+    template = f"template_{crc32(repr(settings.plugins).encode()):08x}"
+    with start_lock(stack.data_dir):
+        marker = stack.data_dir / f"{template}.ready"
+        if not marker.exists():
+            await _copy(stack, "template1", template)
+            await operations.migrate(at_database(settings, stack, template))
+            marker.touch()
+        await _copy(stack, template, _name_in(settings.database_url))
 
 
-async def _as_superuser(stack: Stack, statement: str) -> None:
+async def _copy(stack: Stack, source: str, name: str) -> None:
     connection = await asyncpg.connect(stack.database_urls["superuser"].replace("+asyncpg", ""))
     try:
-        await connection.execute(statement)
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        # By file copy: the default writes the whole template into the log.
+        await connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY file_copy OWNER {ROLE_NAMES["owner"]}'
+        )
     finally:
         await connection.close()
+
+
+def _name_in(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _at(url: str, database: str) -> str:
@@ -214,31 +208,44 @@ async def deployment(database: str, settings: Settings) -> AsyncIterator[Deploym
 
 
 @pytest.fixture(scope="session")
-async def litestar_app(deployment: Deployment) -> AsyncIterator[Litestar]:
+async def litestar_app(deployment: Deployment) -> Litestar:
     """The web application of that deployment."""
-    yield create_app(deployment)
+    return create_app(deployment)
+
+
+async def make_school(
+    deployment: Deployment,
+    app: Any,
+    stack: AsyncExitStack,
+    settings: dict[str, Any] | None = None,
+    plugins: list[str] | None = None,
+) -> School:
+    """Make a tenant with a host of its own; limits are out of the way unless its settings say otherwise.
+
+    Args:
+        deployment: Where.
+        app: The served application.
+        stack: Closes its clients.
+        settings: By category.
+        plugins: Those switched on; every loaded one when absent.
+    """
+    slug = f"school-{new_id().hex[-16:]}"
+    tenant_id = new_id()
+    async with deployment.operator_session(None, "test") as db:
+        chosen = {**UNLIMITED, **(settings or {})}
+        await db.run(_ADD_TENANT, id=tenant_id, slug=slug, name="School", listed=plugins, chosen=chosen)
+        await db.run(_ADD_HOST, host=f"{slug}.test", tenant_id=tenant_id)
+    tenant = await deployment.tenants.by_host(f"{slug}.test")
+    return School(deployment, app, tenant, stack)
 
 
 @pytest.fixture
 async def new_school(deployment: Deployment, litestar_app: Litestar) -> AsyncIterator[SchoolFactory]:
-    """A function that makes a tenant: `await new_school(settings={...}, plugins=[...])`; limits are out of the way."""
+    """Make tenants by calling it, with `settings` and `plugins` if they matter."""
     async with AsyncExitStack() as stack:
 
         async def make(settings: dict[str, Any] | None = None, plugins: list[str] | None = None) -> School:
-            slug = f"school-{new_id().hex[-16:]}"
-            tenant_id = new_id()
-            async with deployment.operator_session(None, "test") as db:
-                await db.run(
-                    _ADD_TENANT,
-                    id=tenant_id,
-                    slug=slug,
-                    name="School",
-                    listed=plugins,
-                    chosen={**UNLIMITED, **(settings or {})},
-                )
-                await db.run(_ADD_HOST, host=f"{slug}.test", tenant_id=tenant_id)
-            tenant = await deployment.tenants.by_host(f"{slug}.test")
-            return School(deployment, served(litestar_app), tenant, stack)
+            return await make_school(deployment, served(litestar_app), stack, settings, plugins)
 
         yield make
 
@@ -286,12 +293,11 @@ def fake_clock() -> Iterator[FakeClock]:
 def query_count(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """A function that returns how many statements ran through `Db` since the test began."""
     ran = 0
-    original = db_module.plan_for
 
     def counted(statement: Any) -> Any:
         nonlocal ran
         ran += 1
-        return original(statement)
+        return plan_for(statement)
 
-    monkeypatch.setattr(db_module, "plan_for", counted)
+    monkeypatch.setattr("kernel.db.plan_for", counted)
     return lambda: ran
