@@ -1,0 +1,61 @@
+# Everything happens in .venv, whatever else is active. Python 3.11 or newer, make and a package index are enough.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+JOBS ?= logical
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CODE := $(wildcard kernel plugins tests benchmarks)
+
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
+.PHONY: help setup run test check fix bench migration docs lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/installed ## make .venv and install what the lock file names
+
+run: .venv/installed ## serve the demo with its own PostgreSQL and Valkey (PORT=, WORKERS=, ARGS=)
+	$(BIN)/collegium serve --demo $(if $(PORT),--port $(PORT)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
+
+test: .venv/installed ## run the whole suite (JOBS=, ARGS="-k redeem")
+	$(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(ARGS)
+
+check: .venv/installed ## check format, style, types, import contracts, architecture and documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/architecture
+
+fix: .venv/installed ## format the code and mend what can be mended without thought
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed ## measure against the bare stack (ARGS=)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+migration: .venv/installed ## write a revision of a plugin's schema (PLUGIN=codes MESSAGE="add a note")
+	@test -n "$(PLUGIN)" -a -n "$(MESSAGE)" || { echo 'Usage: make migration PLUGIN=codes MESSAGE="add a note"' >&2; exit 2; }
+	$(BIN)/collegium migration $(PLUGIN) -m "$(MESSAGE)"
+
+docs: .venv/installed ## check the documents and print the next change log
+	$(BIN)/pytest -q tests/architecture/test_documents.py
+	$(BIN)/towncrier build --draft --version next
+
+lock: .venv/installed ## write the lock file anew (ARGS=--upgrade, or ARGS="--upgrade-package litestar")
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock $(ARGS)
+
+clean: ## remove .venv, caches and builds; the data in .collegium stay
+	rm -rf .venv build dist *.egg-info .coverage htmlcov .hypothesis .*_cache
+	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# Nothing is fetched that the lock file does not pin, the build backend included.
+.venv/installed: pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed: install it, or name it by PYTHON=.' >&2; exit 2; }
+	@echo 'Installing into .venv what requirements.lock names; this takes about a minute.'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
