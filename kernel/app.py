@@ -64,8 +64,9 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
         finally:
             await deployment.close()
 
-    async def provide_db(scope: Scope) -> AsyncIterator[Db]:
+    async def provide_db(scope: Scope, actor: Actor) -> AsyncIterator[Db]:
         """Open the request's transaction with its first statement; commit it before the answer starts."""
+        # It asks for the actor so that the two are provided one after the other: side by side costs a task group.
         async with deployment.database.transaction(scope["state"]["origin"], scope["state"]["tenant"]) as db:
             yield db
 

@@ -86,12 +86,15 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 class Requires:
-    """Guard of a route: the actor must hold the permission in some scope."""
+    """Guard of a route: the actor must hold the permission in some scope.
+
+    Guards are coroutines because Litestar sends a plain function to a thread, once a request.
+    """
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
-    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
         """Refuse unless the actor holds the permission."""
         actor: Actor = connection.scope["user"]
         if self.permission.name not in actor.grants:
@@ -105,11 +108,11 @@ def requires(permission: Permission) -> Requires:
     return Requires(permission)
 
 
-def public(_connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+async def public(_connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """Guard that says on purpose: anybody may come in."""
 
 
-def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """Guard that lets in every signed-in user, whatever their role: their own account, for example."""
     if connection.scope["user"].user_id is None:
         raise Unauthenticated

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it serve: `/health/live` and `/health/ready`."""
+"""Whether the process can serve: `/health/ready`; that it lives is said by `kernel.observability`."""
 
 import asyncio
 import hmac
@@ -11,8 +11,6 @@ from litestar.handlers import HTTPRouteHandler
 from kernel.auth import public
 from kernel.deployment import Deployment
 from kernel.revisions import pending
-
-_LIVE = b'{"status":"ok"}'
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -31,12 +29,7 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def health_routes(deployment: Deployment) -> list[HTTPRouteHandler]:
-    """Return the two handlers; they count against no limit and ask for no tenant."""
-
-    @get("/health/live", guards=[public], opt={"door": "none"}, operation_id="health_live", sync_to_thread=False)
-    def live() -> Response[bytes]:
-        """Say that the process answers."""
-        return Response(_LIVE, media_type="application/json")
+    """Return the handler; it counts against no limit and asks for no tenant."""
 
     @get("/health/ready", guards=[public], opt={"door": "none"}, operation_id="health_ready")
     async def ready(request: Request[object, object, object]) -> Response[Readiness]:
@@ -49,7 +42,7 @@ def health_routes(deployment: Deployment) -> list[HTTPRouteHandler]:
         body = Readiness("ok" if ok else "unavailable", checks if known else ())
         return Response(body, status_code=200 if ok else 503)
 
-    return [live, ready]
+    return [ready]
 
 
 async def readiness_checks(deployment: Deployment) -> list[Check]:
