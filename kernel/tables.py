@@ -1,14 +1,16 @@
-"""Table classes: one metadata, a schema a plugin, a tenant in every primary key.
+"""Table classes: one metadata, a schema a plugin, the tenant first in every key.
 
-What the database adds to a table (row-level security, rights, triggers) is made by its migration, through
-`kernel.migrate.secure_tenant_table`; transactions stand in `kernel.db`.
+What the database adds to a table (row-level security, rights, triggers) is made by its migration (`kernel.ddl`);
+transactions stand in `kernel.db`. Reads select columns of these classes: there is no `relationship()`.
 """
 
 import sys
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,23 +19,29 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     MetaData,
+    Numeric,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     Uuid,
     func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
 from kernel.ids import new_id
 
 CURRENT_TENANT = "nullif(current_setting('app.tenant', true), '')::uuid"
+"""SQL for the tenant of the transaction; null outside of any."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -45,23 +53,60 @@ metadata = MetaData(
 )
 
 
+class NormalisedText(TypeDecorator[str]):
+    """Text by which people look things up: NFKC, case folded, no space around it, so that plain `=` compares it.
+
+    Row-level security switches off the index of every cleverer operator (citext, `lower(x) =`, `ILIKE`).
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the form that is stored and searched."""
+        return None if value is None else normalised(value)
+
+
+def normalised(value: str) -> str:
+    """Return the text in the form in which `NormalisedText` stores it."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold()).strip()
+
+
 class TenantTable(DeclarativeBase):
-    """Base of every table of a plugin; made for one schema by `table_base`."""
+    """What every table of a plugin has; `table_base` makes the class to inherit from.
+
+    Class keywords, which the revision repeats (`kernel.ddl.secure_tenant_table`) and the drift check compares:
+        audited: False for a table whose changes need no row in the audit log.
+        append_only: True for one whose rows the app role may never change.
+    """
 
     __abstract__ = True
     metadata = metadata
+    plugin_schema: ClassVar[str]
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text(),
         datetime: DateTime(timezone=True),
         UUID: Uuid(),
+        bytes: LargeBinary(),
+        Decimal: Numeric(),
         dict[str, Any]: JSONB(),
         list[str]: ARRAY(Text()),
     }
 
+    # No foreign key to the tenant: row-level security lets no other in, and a key would lock its row at each write.
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text(CURRENT_TENANT), sort_order=-4)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-3)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=-2)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=-1)
+
+    def __init_subclass__(cls, *, audited: bool = True, append_only: bool = False, **keywords: Any) -> None:
+        """Put the table into its schema and note how its migration must secure it."""
+        if "__abstract__" not in cls.__dict__:
+            own = cls.__dict__.get("__table_args__", ())
+            *arguments, options = (own,) if isinstance(own, dict) else (*own, {})
+            info = {"module": cls.__module__, "audited": audited, "append_only": append_only}
+            cls.__table_args__ = (*arguments, {**options, "schema": cls.plugin_schema, "info": info})
+        super().__init_subclass__(**keywords)
 
 
 def table_base(schema: str) -> type[TenantTable]:
@@ -73,30 +118,29 @@ def table_base(schema: str) -> type[TenantTable]:
 
     class Base(TenantTable):
         __abstract__ = True
-        __table_args__: Any = {"schema": schema}
-
-        def __init_subclass__(cls, **keywords: Any) -> None:
-            own = cls.__dict__.get("__table_args__", ())
-            extra = own if isinstance(own, tuple) else ()
-            cls.__table_args__ = (*extra, {"schema": schema, "info": {"file": cls.__module__}})
-            super().__init_subclass__(**keywords)
+        plugin_schema = schema
 
     return Base
 
 
-def tenant_reference(column: str, target: str, *, ondelete: str = "CASCADE") -> ForeignKeyConstraint:
+def secret_column(*arguments: Any, **options: Any) -> MappedColumn[Any]:
+    """Return a `mapped_column` whose values the audit log shows as `***`."""
+    return mapped_column(*arguments, info={"secret": True}, **options)
+
+
+def tenant_reference(
+    column: str, target: str, *, ondelete: Literal["CASCADE", "RESTRICT", "SET NULL"] = "CASCADE"
+) -> ForeignKeyConstraint:
     """Return the foreign key `(tenant_id, column) -> target (tenant_id, id)`.
 
     Args:
         column: The column that holds the other row's id.
         target: `schema.table`, also of another plugin.
-        ondelete: `CASCADE`, `RESTRICT`, or `SET NULL` for the column alone.
+        ondelete: `SET NULL` empties the column alone and leaves the tenant.
     """
     # A key without the tenant would reach into another tenant: the check of a foreign key bypasses row security.
     action = f"SET NULL ({column})" if ondelete == "SET NULL" else ondelete
-    return ForeignKeyConstraint(
-        ["tenant_id", column], [f"{target}.tenant_id", f"{target}.id"], ondelete=action, use_alter=False
-    )
+    return ForeignKeyConstraint(["tenant_id", column], [f"{target}.tenant_id", f"{target}.id"], ondelete=action)
 
 
 def tenant_unique(*columns: str) -> UniqueConstraint:
@@ -106,7 +150,7 @@ def tenant_unique(*columns: str) -> UniqueConstraint:
 
 def one_of(column: str, *values: str) -> CheckConstraint:
     """Return a check that a text column holds one of these values; a list is easier to extend than a type."""
-    allowed = ", ".join(f"'{value}'" for value in values)
+    allowed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)
 
 
@@ -123,21 +167,19 @@ tenants = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     schema="kernel",
-    info={"tenantless": True},
 )
 tenant_hosts = Table(
     "tenant_hosts",
     metadata,
-    Column("host", Text, primary_key=True),
+    Column("host", Text, CheckConstraint("host = lower(host)", name="host"), primary_key=True),
     Column("tenant_id", Uuid, ForeignKey("kernel.tenants.id", ondelete="CASCADE"), nullable=False, index=True),
     schema="kernel",
-    info={"tenantless": True},
 )
 
 KernelTable = table_base("kernel")
 
 
-class AuditLog(KernelTable):
+class AuditLog(KernelTable, audited=False, append_only=True):
     """What changed, by whom; written by the trigger of each audited table."""
 
     __tablename__ = "audit_logs"
@@ -157,7 +199,7 @@ class AuditLog(KernelTable):
     request_id: Mapped[str | None]
 
 
-class Outbox(KernelTable):
+class Outbox(KernelTable, audited=False):
     """An event that waits for one listener (`kernel.events`)."""
 
     __tablename__ = "outbox"
@@ -179,35 +221,37 @@ def check_tables(folders: Mapping[str, str]) -> list[str]:
     """Return a sentence for each table that breaks a rule of tenancy; nothing if all is well.
 
     Args:
-        folders: Plugin name to the folder of its package.
+        folders: Name to folder, of the plugins to check; tables of others, such as one that was set aside, are left
+            out.
     """
     problems: list[str] = []
     for table in metadata.tables.values():
-        file = str(table.info.get("file", ""))
-        owner = next((name for name, folder in folders.items() if _is_below(file, folder)), None)
-        if owner is None:
+        file = getattr(sys.modules.get(table.info.get("module", "")), "__file__", None)
+        if file is None:
+            if folder := folders.get(table.schema or ""):
+                place = f"{table.schema!r} ({folder})"
+                problems.append(f"{place}: the table {table.fullname} is not made from a class of table_base.")
             continue
-        problems += [f"{owner!r}: {sentence}" for sentence in _table_problems(table, owner)]
+        owner = next((name for name, folder in folders.items() if Path(folder) in Path(file).parents), None)
+        if owner is not None:
+            problems += [f"{owner!r} ({file}): {sentence}" for sentence in _table_problems(table, owner)]
     return problems
 
 
-def _is_below(module: str, folder: str) -> bool:
-
-    loaded = sys.modules.get(module)
-    file = getattr(loaded, "__file__", None)
-    return file is not None and Path(folder) in Path(file).parents
-
-
-def _table_problems(table: Table, owner: str) -> list[str]:
-    problems = []
+def _table_problems(table: Table, owner: str) -> Iterable[str]:
     if table.schema != owner:
-        problems.append(f"the table {table.fullname} is outside the schema {owner!r}.")
+        yield f"the table {table.fullname} is outside the schema {owner!r}."
     if [column.name for column in table.primary_key][:1] != ["tenant_id"]:
-        problems.append(f"the primary key of {table.fullname} does not begin with tenant_id.")
-    for constraint in table.constraints:
-        names = [column.name for column in getattr(constraint, "columns", ())]
-        if isinstance(constraint, UniqueConstraint) and names[:1] != ["tenant_id"]:
-            problems.append(f"the unique constraint {names} of {table.fullname} does not begin with tenant_id.")
-        if isinstance(constraint, ForeignKeyConstraint) and names[:1] != ["tenant_id"]:
-            problems.append(f"the foreign key {names} of {table.fullname} does not begin with tenant_id.")
-    return problems
+        yield f"the primary key of {table.fullname} does not begin with tenant_id."
+    uniques: list[UniqueConstraint | Index] = [each for each in table.indexes if each.unique]
+    uniques += [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    for unique in uniques:
+        if not unique.columns or unique.columns[0].name != "tenant_id":
+            yield f"the unique constraint {unique.name} of {table.fullname} does not begin with tenant_id."
+    for key in table.foreign_key_constraints:
+        pairs = [(each.parent.name, each.target_fullname.rpartition(".")[2]) for each in key.elements]
+        if pairs[:1] != [("tenant_id", "tenant_id")]:
+            yield (
+                f"the foreign key {[name for name, _ in pairs]} of {table.fullname} does not begin with tenant_id on "
+                "both sides; `tenant_reference` makes one that does."
+            )

@@ -15,6 +15,7 @@ def upgrade() -> None:
         "TABLE (id uuid, plugins text[])",
         "SELECT t.id, t.plugins FROM kernel.tenants t WHERE t.is_active",
         to="collegium_worker",
+        across_tenants=True,
     )
 
 
