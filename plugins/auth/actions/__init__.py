@@ -1,0 +1,1 @@
+"""What changes accounts (`accounts`) and sessions (`sessions`)."""

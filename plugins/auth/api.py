@@ -1,0 +1,18 @@
+"""What other plugins may use of accounts."""
+
+from plugins.auth.actions.accounts import create_user
+from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
+from plugins.auth.permissions import ROLES, Role
+from plugins.auth.queries import users_by_id
+from plugins.auth.schemas import UserRef
+
+__all__ = [
+    "ROLES",
+    "RegisteredPerson",
+    "Role",
+    "SessionsChanged",
+    "UserRef",
+    "UserRegistered",
+    "create_user",
+    "users_by_id",
+]

@@ -1,0 +1,46 @@
+"""The accounts of the demonstration; their password is known to everyone, and the demo serves on loopback only."""
+
+from msgspec import Struct, structs
+from sqlalchemy import ARRAY, Text, any_, bindparam, select
+
+from kernel.db import Db
+from kernel.demo import DemoStep
+from plugins.auth.actions import accounts
+from plugins.auth.permissions import Role
+from plugins.auth.tables import User
+
+PASSWORD = "Collegium-demo-1!"  # noqa: S105 - known to everyone
+_EXISTING = select(User.email).where(User.email == any_(bindparam("emails", type_=ARRAY(Text))))
+
+
+class _Person(Struct, frozen=True):
+    email: str
+    role: Role
+    first_name: str
+    last_name: str
+    is_operator: bool = False
+
+
+_PEOPLE = (
+    _Person("admin@example.com", "admin", "Amina", "Farouk", is_operator=True),
+    _Person("instructor@example.com", "instructor", "Jonas", "Lindqvist"),
+    _Person("student@example.com", "student", "Sami", "Aziz"),
+    _Person("mei.tanaka@example.com", "instructor", "Mei", "Tanaka"),
+    _Person("carlos.rivera@example.com", "instructor", "Carlos", "Rivera"),
+    _Person("lena.hoffmann@example.com", "student", "Lena", "Hoffmann"),
+    _Person("kwame.mensah@example.com", "student", "Kwame", "Mensah"),
+    _Person("priya.nair@example.com", "student", "Priya", "Nair"),
+    _Person("olga.petrova@example.com", "student", "Olga", "Petrova"),
+    _Person("yusuf.demir@example.com", "student", "Yusuf", "Demir"),
+)
+
+
+async def make_accounts(db: Db) -> None:
+    """Make the accounts that are not there yet."""
+    existing = await db.values(_EXISTING, emails=[person.email for person in _PEOPLE])
+    for person in _PEOPLE:
+        if person.email not in existing:
+            await accounts.create_user(db, password=PASSWORD, **structs.asdict(person))
+
+
+STEPS = (DemoStep("auth.accounts", make_accounts),)

@@ -1,0 +1,87 @@
+"""Why signing in, registering and changing accounts refuse; each condition has its own stable code."""
+
+from kernel.errors import Conflict, Forbidden, Invalid, Unauthenticated, Unavailable
+
+
+class BadCredentials(Unauthenticated):
+    """Address or password is wrong; which one is not said, nor whether the account exists."""
+
+    code = "auth.bad_credentials"
+    title = "Wrong e-mail address or password."
+
+
+class AccountSuspended(Forbidden):
+    """The password is right and the account is suspended."""
+
+    code = "auth.suspended"
+    title = "This account is suspended. Ask an administrator."
+
+
+class AccountInactive(Forbidden):
+    """The password is right and the account is switched off."""
+
+    code = "auth.inactive"
+    title = "This account is not active. Ask an administrator."
+
+
+class EmailNotVerified(Forbidden):
+    """The password is right and the address has never been verified."""
+
+    code = "auth.email_not_verified"
+    title = "Verify your e-mail address first: open the link that we sent you."
+
+
+class RegistrationClosed(Forbidden):
+    """The tenant takes no registrations."""
+
+    code = "auth.registration_closed"
+    title = "Registration is closed here."
+
+
+class PasswordRefused(Invalid):
+    """The new password breaks the policy; `errors` holds a sentence for every rule that it breaks."""
+
+    code = "auth.password_refused"
+    title = "Choose another password."
+
+
+class RefreshInvalid(Unauthenticated):
+    """No refresh token, one that we never made, or one whose time is over."""
+
+    code = "auth.refresh_invalid"
+    title = "Sign in again."
+
+
+class SessionRevoked(Unauthenticated):
+    """The session was ended, or its refresh token came a second time."""
+
+    code = "auth.session_revoked"
+    title = "This session was ended. Sign in again."
+
+
+class PasswordsBusy(Unavailable):
+    """Too many passwords wait to be hashed."""
+
+    code = "auth.busy"
+    title = "Too many people are signing in right now. Try again in a moment."
+
+
+class EmailTaken(Conflict):
+    """Another account of this tenant has the address; told to administrators only."""
+
+    code = "auth.email_taken"
+    title = "There is an account with this e-mail address already."
+
+
+class OwnAccount(Forbidden):
+    """Nobody changes their own role or status."""
+
+    code = "auth.own_account"
+    title = "You cannot change your own role or status."
+
+
+class LastAdmin(Conflict):
+    """Without this account nobody could administer the tenant."""
+
+    code = "auth.last_admin"
+    title = "This is the last active administrator. Make another one first."

@@ -1,0 +1,38 @@
+"""What the kernel asks of whoever keeps accounts (`kernel.identity`), answered."""
+
+from uuid import UUID
+
+from kernel.db import Db
+from kernel.identity import SessionState
+from plugins.auth import queries
+from plugins.auth.actions import accounts
+
+
+class Accounts:
+    """The identity plugin of a deployment."""
+
+    async def session_state(self, db: Db, session_id: UUID) -> SessionState | None:
+        """Return the session if it lives and its user may sign in."""
+        return await queries.session_state(db, session_id)
+
+    async def create_user(
+        self,
+        db: Db,
+        *,
+        email: str,
+        password: str,
+        role: str,
+        first_name: str,
+        last_name: str,
+        is_operator: bool = False,
+    ) -> UUID:
+        """Make an active account with a verified address and return its id."""
+        return await accounts.create_user(
+            db,
+            email=email,
+            password=password,
+            role=role,
+            first_name=first_name,
+            last_name=last_name,
+            is_operator=is_operator,
+        )

@@ -1,0 +1,18 @@
+"""The three roles, and what each may do with accounts."""
+
+from typing import Literal, get_args
+
+from kernel.auth import Permission
+
+Role = Literal["admin", "instructor", "student"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+LIST_USERS = Permission("auth.user.list", "List and search every account", {"admin": "any"})
+READ_USER = Permission("auth.user.read", "See an account", {"admin": "any", "instructor": "own", "student": "own"})
+CREATE_USER = Permission("auth.user.create", "Make accounts in any role", {"admin": "any"})
+UPDATE_USER = Permission(
+    "auth.user.update", "Change a profile", {"admin": "any", "instructor": "own", "student": "own"}
+)
+MANAGE_USER = Permission("auth.user.manage", "Change role and status of an account", {"admin": "any"})
+
+PERMISSIONS = (LIST_USERS, READ_USER, CREATE_USER, UPDATE_USER, MANAGE_USER)

@@ -1,0 +1,78 @@
+"""The manifest of auth and what it registers."""
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import Permission
+from kernel.commands import Command
+from kernel.demo import DemoStep
+from kernel.events import Event, Listener
+from kernel.hookspecs import hookimpl
+from kernel.identity import Identity
+from kernel.plugin import Plugin
+from kernel.settings import SettingsSpec
+from plugins.auth.cli import COMMANDS
+from plugins.auth.demo import STEPS
+from plugins.auth.events import EVENTS
+from plugins.auth.identity import Accounts
+from plugins.auth.listeners import LISTENERS
+from plugins.auth.permissions import PERMISSIONS
+from plugins.auth.routes import ROUTES
+from plugins.auth.settings import SETTINGS
+
+PLUGIN = Plugin(
+    name="auth",
+    version="1.0.0",
+    kernel=">=1,<2",
+    summary="Accounts, roles, sign-in and sessions.",
+    essential=True,
+)
+
+
+@hookimpl
+def register_routes() -> Sequence[HTTPRouteHandler]:
+    """Return the HTTP handlers."""
+    return ROUTES
+
+
+@hookimpl
+def register_permissions() -> Sequence[Permission]:
+    """Return the permissions."""
+    return PERMISSIONS
+
+
+@hookimpl
+def register_events() -> Sequence[type[Event]]:
+    """Return the events."""
+    return EVENTS
+
+
+@hookimpl
+def register_listeners() -> Sequence[Listener]:
+    """Return the listeners."""
+    return LISTENERS
+
+
+@hookimpl
+def register_settings() -> Sequence[SettingsSpec]:
+    """Return the settings of a tenant."""
+    return (SETTINGS,)
+
+
+@hookimpl
+def register_identity() -> Identity:
+    """Return how sessions are found."""
+    return Accounts()
+
+
+@hookimpl
+def seed_demo() -> Sequence[DemoStep]:
+    """Return the demonstration's accounts."""
+    return STEPS
+
+
+@hookimpl
+def register_commands() -> Sequence[Command]:
+    """Return the commands."""
+    return COMMANDS

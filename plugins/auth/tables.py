@@ -1,0 +1,84 @@
+"""The schema `auth`: accounts, profiles, sessions, failed sign-ins."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import Index, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kernel.tables import one_of, table_base, tenant_reference, tenant_unique
+from plugins.auth.permissions import ROLES
+
+Base = table_base("auth")
+
+
+class User(Base):
+    """An account; its address is stored normalised, so that it is compared as it stands."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        tenant_unique("email"),
+        one_of("role", *ROLES),
+        one_of("status", "active", "inactive", "suspended"),
+    )
+
+    email: Mapped[str]
+    password_hash: Mapped[str]
+    password_key_id: Mapped[str]
+    role: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'active'"))
+    last_login: Mapped[datetime | None]
+    email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_operator: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class UserProfile(Base):
+    """What an account's owner says about themselves; every account has exactly one."""
+
+    __tablename__ = "user_profiles"
+    __table_args__ = (tenant_reference("user_id", "auth.users"), tenant_unique("user_id"))
+
+    user_id: Mapped[UUID]
+    first_name: Mapped[str]
+    last_name: Mapped[str]
+    phone: Mapped[str | None]
+    avatar_url: Mapped[str | None]
+    bio: Mapped[str | None]
+    date_of_birth: Mapped[date | None]
+    address: Mapped[str | None]
+    city: Mapped[str | None]
+    country: Mapped[str | None]
+    timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
+
+
+class Session(Base):
+    """One sign-in and all refresh tokens that descend from it."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (tenant_reference("user_id", "auth.users"), Index(None, "tenant_id", "user_id"))
+
+    user_id: Mapped[UUID]
+    refresh_hash: Mapped[bytes] = mapped_column(LargeBinary, comment="SHA-256 of the newest refresh token's secret")
+    rotated_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    absolute_expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime]
+    address: Mapped[str]
+    agent: Mapped[str]
+
+
+class FailedLogin(Base):
+    """A refused sign-in; without a user if nobody has the address, which is not kept."""
+
+    __tablename__ = "failed_logins"
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        Index(None, "tenant_id", "user_id"),
+        one_of("reason", "unknown_user", "wrong_password", "suspended", "inactive", "email_not_verified"),
+    )
+
+    user_id: Mapped[UUID | None]
+    reason: Mapped[str]
+    address: Mapped[str]
+    agent: Mapped[str]
