@@ -1,11 +1,13 @@
 """`create_app`: the only place where the parts are put together."""
 
+import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.types import Scope
@@ -64,7 +66,7 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
         finally:
             await deployment.close()
 
-    async def provide_db(scope: Scope, actor: Actor) -> AsyncIterator[Db]:
+    async def provide_db(scope: Scope, actor: Actor) -> AsyncIterator[Db]:  # noqa: ARG001 - see below
         """Open the request's transaction with its first statement; commit it before the answer starts."""
         # It asks for the actor so that the two are provided one after the other: side by side costs a task group.
         async with deployment.database.transaction(scope["state"]["origin"], scope["state"]["tenant"]) as db:
@@ -73,26 +75,29 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
     def provide_actor(scope: Scope) -> Actor:
         return scope["user"]  # type: ignore[no-any-return]
 
-    return Litestar(
-        route_handlers=[*mount(deployment.registry), *health_routes(deployment), *reader_routes()],
-        middleware=[DefineMiddleware(Door, deployment=deployment)],
-        dependencies={
-            "db": Provide(provide_db),
-            "actor": Provide(provide_actor, sync_to_thread=False),
-        },
-        request_class=StrictRequest,
-        exception_handlers={Exception: problem_response},
-        openapi_config=OpenAPIConfig(
-            title="Collegium",
-            version=KERNEL_VERSION,
-            path="/schema",
-            render_plugins=[ReaderPage(), JsonDocument()],
-            create_examples=False,
-        ),
-        lifespan=[open_deployment, *lifespan],
-        request_max_body_size=deployment.settings.max_body_bytes,
-        logging_config=None,
-    )
+    with warnings.catch_warnings():
+        # Handlers name their parameters plainly, as Litestar 2 infers them; 3, which the pin keeps out, wants marks.
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        return Litestar(
+            route_handlers=[*mount(deployment.registry), *health_routes(deployment), *reader_routes()],
+            middleware=[DefineMiddleware(Door, deployment=deployment)],
+            dependencies={
+                "db": Provide(provide_db),
+                "actor": Provide(provide_actor, sync_to_thread=False),
+            },
+            request_class=StrictRequest,
+            exception_handlers={Exception: problem_response},
+            openapi_config=OpenAPIConfig(
+                title="Collegium",
+                version=KERNEL_VERSION,
+                path="/schema",
+                render_plugins=[ReaderPage(), JsonDocument()],
+                create_examples=False,
+            ),
+            lifespan=[open_deployment, *lifespan],
+            request_max_body_size=deployment.settings.max_body_bytes,
+            logging_config=None,
+        )
 
 
 def served(app: Litestar) -> Any:
