@@ -110,10 +110,19 @@ class School:
 SchoolFactory = Callable[..., Awaitable[School]]
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Run every asynchronous test and fixture of a worker in one event loop."""
-    return "asyncio"
+class OneLoop:
+    """Every asynchronous test and fixture of a worker runs in one event loop, as its connections need."""
+
+    @pytest.fixture(scope="session")
+    @classmethod
+    def anyio_backend(cls) -> str:
+        """Return the kind of loop."""
+        return "asyncio"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the loop after every installed plugin, or anyio's own fixture of that name might win."""
+    config.pluginmanager.register(OneLoop(), "collegium-loop")
 
 
 @pytest.fixture(scope="session")
