@@ -13,8 +13,8 @@ from kernel.commands import Command
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.identity import Identity
-from kernel.revisions import MigrationChain
 from kernel.plugin import LoadedPlugin, Plugin, PluginError, acting, in_order
+from kernel.revisions import MigrationChain
 from kernel.settings import KERNEL_SETTINGS, SettingsSpec
 from kernel.tables import check_tables
 from kernel.tasks import Task

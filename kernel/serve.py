@@ -16,11 +16,11 @@ from uvicorn.supervisors import Multiprocess
 from kernel.app import create_app, create_deployment, opened, served
 from kernel.db import Origin
 from kernel.deployment import Deployment
-from kernel.embedded import running_stack
+from kernel.embedded import DEMO_MARKER, running_stack
 from kernel.observability import configure_logging
 from kernel.revisions import pending
-from kernel.worker import run_worker
 from kernel.settings import Settings, SettingsError, export_settings, load_settings
+from kernel.worker import run_worker
 
 console = Console(stderr=True, highlight=False)
 DEMO_PASSWORD = "Collegium-demo-1!"  # noqa: S105 - printed at every start of the demo, which is loopback only
@@ -37,12 +37,15 @@ def ready_settings(settings: Settings) -> Iterator[Settings]:
     if not settings.is_embedded:
         yield settings
         return
+    marker = settings.data_dir / DEMO_MARKER
+    if not settings.secret_keys and not settings.demo and not marker.exists():
+        raise SettingsError(
+            "COLLEGIUM_SECRET_KEYS is not set. Give one of at least 32 random characters, or try --demo."
+        )
     with running_stack(settings.data_dir, on_progress=lambda text: console.print(f"[dim]{text}[/]")) as stack:
         urls = stack.database_urls
-        if not settings.secret_keys and not settings.demo:
-            raise SettingsError(
-                "COLLEGIUM_SECRET_KEYS is not set. Give one of at least 32 random characters, or try --demo."
-            )
+        if settings.demo:
+            marker.touch()
         yield msgspec.structs.replace(
             settings,
             database_url=urls["app"],
@@ -163,7 +166,7 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
         uvicorn.Server(server_config(worker_app(deployment), settings)).run(sockets=[listener])
         return
     config = server_config("kernel.serve:app_from_environment", settings)
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    Multiprocess(config, sockets=[listener]).run()
 
 
 def embedded_worker(deployment: Deployment) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

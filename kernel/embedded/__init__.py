@@ -15,7 +15,7 @@ from pathlib import Path
 from kernel.embedded.bootstrap import database_urls, ensure_database
 from kernel.embedded.errors import EmbeddedStackError, not_usable
 from kernel.embedded.lock import Users, start_lock
-from kernel.embedded.place import delete, read_or_make_secrets, settle
+from kernel.embedded.place import DEMO_MARKER, delete, read_or_make_secrets, settle
 from kernel.embedded.postgres import Postgres
 from kernel.embedded.programs import find_programs
 from kernel.embedded.server import Server, stop
@@ -23,7 +23,7 @@ from kernel.embedded.signals import signals_held, termination_as_exit
 from kernel.embedded.valkey import Valkey
 from kernel.roles import ROLE_NAMES
 
-__all__ = ["EmbeddedStackError", "Stack", "discard_stack", "running_stack"]
+__all__ = ["DEMO_MARKER", "EmbeddedStackError", "Stack", "discard_stack", "running_stack"]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,10 @@ from kernel.embedded.programs import SYSTEM_DIRECTORY, system_directory
 # Not the temporary directory of the environment: every process that uses a data directory must find the same sockets.
 _SOCKETS_PARENT = Path("/") / "tmp"
 _POINTER = "servers-are-in.txt"
+DEMO_MARKER = "demo"
+"""Stands in the data directory of a demonstration, whose keys are the stack's own."""
 _OURS = {
+    DEMO_MARKER,
     "postgres",
     "valkey",
     "storage",

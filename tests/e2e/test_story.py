@@ -51,9 +51,7 @@ class Client:
 def make_course(instructor: Client, video: Path, title: str) -> tuple[str, str]:
     """Upload the video, build a course around it and publish it; return the course's and the lesson's id."""
     with video.open("rb") as stream:
-        file = instructor.ask(
-            "POST", "/upload/video", status=201, files={"file": ("lesson.mp4", stream, "video/mp4")}
-        )
+        file = instructor.ask("POST", "/upload/video", status=201, files={"file": ("lesson.mp4", stream, "video/mp4")})
     assert file["size"] == video.stat().st_size
     course = instructor.ask(
         "POST", "/courses", status=201, json={"title": title, "short_description": "Short.", "requires_code": True}
