@@ -17,7 +17,7 @@ from advanced_alchemy.config import EngineConfig, SQLAlchemyAsyncConfig
 from sqlalchemy import Executable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from kernel.errors import Unavailable
 from kernel.statements import plan_for
@@ -32,15 +32,9 @@ R = TypeVar("R")
 log = structlog.get_logger(__name__)
 
 _UNSAFE_IN_AGENT = re.compile(r"[^A-Za-z0-9 ./;:,()_+-]")
-_LOST_CONNECTION = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    OSError,
-)
+_SERVER_ENDED = (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+_LOST_CONNECTION = (*_SERVER_ENDED, asyncpg.InterfaceError, OSError)
+_CANNOT_CONNECT = (*_LOST_CONNECTION, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, SQLAlchemyError)
 _LOST_RACE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
@@ -50,12 +44,28 @@ class DatabaseUnavailable(Unavailable):
     code = "kernel.database_unavailable"
     title = "The database does not answer. Try again in a moment."
 
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "2"})
+
 
 class OutcomeUnknown(Unavailable):
     """The connection broke while committing, so the change may or may not have happened."""
 
     code = "kernel.outcome_unknown"
     title = "The outcome is unknown. Repeat the request with the same Idempotency-Key."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "2"})
+
+
+class Contended(Unavailable):
+    """The transaction lost a race for the same rows, again and again."""
+
+    code = "kernel.contended"
+    title = "Too many change the same thing right now. Try again in a moment."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -186,28 +196,38 @@ class Db:
 
     async def _begin(self) -> "asyncpg.Connection[Any]":
         try:
-            return await self._connect()
-        except _LOST_CONNECTION:
-            # A pooled connection may have died with its server since its last use; nothing has run yet.
-            self._give_back()
-        try:
-            return await self._connect()
-        except (*_LOST_CONNECTION, SQLAlchemyError) as error:
-            self._give_back()
-            raise DatabaseUnavailable(headers={"Retry-After": "2"}) from error
+            # Pooled connections may all have died with their server since their last use; nothing has run yet.
+            for _ in range(cast("QueuePool", self._engine.pool).size() + 1):
+                if (driver := await self._connect()) is not None:
+                    return driver
+        except _CANNOT_CONNECT as error:
+            raise DatabaseUnavailable from error
+        raise DatabaseUnavailable
 
-    async def _connect(self) -> "asyncpg.Connection[Any]":
+    async def _connect(self) -> "asyncpg.Connection[Any] | None":
+        """Return a connection inside the transaction; None if the one that the pool gave is dead."""
         self._pooled = await self._engine.raw_connection()
         driver = cast("asyncpg.Connection[Any]", self._pooled.driver_connection)
-        # Tenant and actor ride in the BEGIN message: one round trip less (measured: a fifth of a transaction).
-        await driver.execute(f"BEGIN; {self.origin.prelude()}")
+        try:
+            # Tenant and actor ride in the BEGIN message: one round trip less (measured: a fifth of a transaction).
+            await driver.execute(f"BEGIN; {self.origin.prelude()}")
+        except _LOST_CONNECTION:
+            self._give_back(broken=True)
+            return None
         self._driver = driver
         return driver
+
+    def _is_lost(self, error: BaseException) -> bool:
+        """Whether an error of a statement means that the connection is gone."""
+        if isinstance(error, _SERVER_ENDED):
+            return True
+        # The driver says InterfaceError also when it was used wrongly, and a plugin's own files may raise OSError.
+        return isinstance(error, _LOST_CONNECTION) and self._driver is not None and self._driver.is_closed()
 
     async def _rollback(self) -> None:
         driver, self._driver = self._driver, None
         try:
-            if driver is not None and driver.is_in_transaction():
+            if driver is not None and driver.is_in_transaction() and not driver.is_closed():
                 await driver.execute("ROLLBACK")
         except _LOST_CONNECTION:
             log.warning("rollback.connection_lost")
@@ -221,19 +241,22 @@ class Db:
         if driver is None:
             return
         try:
-            await driver.execute("COMMIT")
+            status = await driver.execute("COMMIT")
         except _LOST_CONNECTION as error:
-            raise OutcomeUnknown(headers={"Retry-After": "2"}) from error
+            raise OutcomeUnknown from error
         finally:
             self._give_back()
+        if status != "COMMIT":
+            # PostgreSQL answers so, and without an error, when a statement had failed and somebody went on.
+            raise RuntimeError("the transaction was rolled back, because an error of the database was caught inside it")
 
-    def _give_back(self) -> None:
+    def _give_back(self, *, broken: bool = False) -> None:
         """Return the connection to the pool; throw it away if it is broken or still inside a transaction."""
         pooled, self._pooled, self._driver = self._pooled, None, None
         if pooled is None:
             return
         driver = cast("asyncpg.Connection[Any]", pooled.driver_connection)
-        if driver.is_closed() or driver.is_in_transaction():
+        if broken or driver.is_closed() or driver.is_in_transaction():
             pooled.invalidate()
         else:
             pooled.close()
@@ -258,7 +281,7 @@ class Database:
                 max_overflow=0,
                 pool_timeout=5,
                 # `Db` ends every transaction itself, and gives back no connection that is still inside one.
-                pool_reset_on_return=None,
+                pool_reset_on_return=None,  # type: ignore[arg-type]  # its annotation forgot None
                 connect_args={"timeout": 5},
             ),
         ).get_engine()
@@ -270,9 +293,12 @@ class Database:
         try:
             yield db
             await db._commit()
-        except BaseException:
+        except BaseException as error:
+            lost = db._is_lost(error)
             await db._rollback()
             await self._write_always(db)
+            if lost:
+                raise DatabaseUnavailable from error
             raise
         await db._finish(db._after_commit)
 

@@ -7,12 +7,11 @@ from typing import Any
 import asyncpg
 import msgspec
 import structlog
+from asyncpg.exceptions._base import DataError as UnencodableValue  # not exported: the server's has its name
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from kernel.db import DatabaseUnavailable
+from kernel.db import Contended, DatabaseUnavailable
 from kernel.errors import DomainError, FieldError, Invalid, NotFound, TooLarge
 
 log = structlog.get_logger(__name__)
@@ -101,10 +100,7 @@ def as_domain_error(error: Exception) -> DomainError | None:
         return error
     if isinstance(error, HTTPException):
         return _from_litestar(error)
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, Exception):
-        return _from_database(getattr(cause, "__cause__", None) or cause)
-    return None
+    return _from_database(error)
 
 
 def _from_litestar(error: HTTPException) -> DomainError | None:
@@ -132,11 +128,11 @@ def _parameter_error(extra: Any) -> FieldError:
     return FieldError(key, f"{_PLACE.sub('', str(extra.get('message', 'This is not valid')))}.")
 
 
-def _from_database(error: BaseException) -> DomainError | None:
-    if isinstance(error, PoolTimeout | asyncpg.PostgresConnectionError | asyncpg.TooManyConnectionsError):
-        return DatabaseUnavailable(headers={"Retry-After": "2"})
-    if isinstance(error, asyncpg.OperatorInterventionError | asyncpg.InterfaceError):
-        return DatabaseUnavailable(headers={"Retry-After": "2"})
-    if isinstance(error, asyncpg.DataError | UnicodeEncodeError | RecursionError):
+def _from_database(error: Exception) -> DomainError | None:
+    if isinstance(error, asyncpg.OperatorInterventionError):
+        return DatabaseUnavailable()
+    if isinstance(error, asyncpg.TransactionRollbackError | asyncpg.LockNotAvailableError):
+        return Contended()
+    if isinstance(error, asyncpg.DataError | UnencodableValue | UnicodeEncodeError | RecursionError):
         return Invalid("A value is outside what can be stored.")
     return None

@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+import structlog
 from litestar import Litestar
 from sqlalchemy import bindparam, insert
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
@@ -123,6 +124,9 @@ class OneLoop:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the loop after every installed plugin, or anyio's own fixture of that name might win."""
     config.pluginmanager.register(OneLoop(), "collegium-loop")
+    # Without it structlog paints each traceback with its variables, which takes a second.
+    processors: list[Any] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
+    structlog.configure([*processors, structlog.dev.ConsoleRenderer(colors=False)])
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,199 @@
+"""The manifest and hooks of the lab."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta
+
+from kernel.auth import Actor, Permission, public, requires, signed_in
+from kernel.db import Db
+from kernel.errors import Conflict, NotFound
+from kernel.hookspecs import hookimpl
+from kernel.identity import Identity, SessionState
+from kernel.ids import new_id
+from kernel.plugin import Plugin
+from kernel.routing import Body, Limit, Offset, Page, limited, rows_for
+from kernel.settings import SettingsSpec
+from tests.kernel.lab import statements
+from tests.kernel.lab.statements import Thing
+
+PLUGIN = Plugin(name="lab", version="1.0.0", kernel=">=1,<2", summary="One of everything.", essential=True)
+READ = Permission("lab.thing.read", "Read things", {"student": "own", "admin": "any"})
+MAKE = Permission("lab.thing.make", "Make things", {"admin": "any"})
+
+
+class Whereabouts(msgspec.Struct, frozen=True):
+    """What a handler is told about its caller."""
+
+    tenant: str
+    user_id: UUID | None
+    role: str
+    address: str
+    request_id: str
+
+
+class ThingRequest(Body, frozen=True):
+    """A thing to make."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)]
+    size: Annotated[int, Meta(ge=0)] = 0
+
+
+class Part(Body, frozen=True):
+    """Something inside a body."""
+
+    label: str
+    count: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
+
+
+class Echo(Body, frozen=True):
+    """A body with everything that can be wrong in one."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)]
+    parts: tuple[Part, ...] = ()
+    main: Part | None = None
+    labels: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tenant chooses."""
+
+    colour: Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")] = "#000000"
+    rooms: int = 1
+
+
+class SecretSpilt(Exception):
+    """A fault whose text nobody outside may read."""
+
+
+class Refused(Conflict):
+    """A refusal after which something must be recorded."""
+
+    code = "lab.refused"
+    title = "The lab refuses."
+
+
+class Accounts:
+    """Sessions in the table of the lab."""
+
+    async def session_state(self, db: Db, session_id: UUID) -> SessionState | None:
+        """Return the session if it is there and not revoked."""
+        return await db.row(SessionState, statements.LIVE_SESSION, wanted=session_id)
+
+    async def create_user(
+        self,
+        db: Db,
+        *,
+        email: str,
+        password: str,
+        role: str,
+        first_name: str,
+        last_name: str,
+        is_operator: bool = False,
+    ) -> UUID:
+        """Return an id: the lab keeps no accounts."""
+        return new_id()
+
+
+@get("/lab/open", guards=[public], operation_id="lab_open")
+async def open_to_all(db: Db, actor: Actor) -> Whereabouts:
+    """Say who asks."""
+    return Whereabouts(db.tenant.slug, actor.user_id, actor.role, actor.address, db.origin.request_id)
+
+
+@get("/lab/me", guards=[signed_in], operation_id="lab_me")
+async def me(db: Db, actor: Actor) -> Whereabouts:
+    """Say who asks, if somebody does."""
+    return Whereabouts(db.tenant.slug, actor.id, actor.role, actor.address, db.origin.request_id)
+
+
+@get("/lab/things", guards=[requires(READ)], operation_id="lab_things")
+async def things(db: Db, limit: Limit = 20, offset: Offset = 0) -> Page[Thing]:
+    """List the things, <b>all</b> of them."""
+    items = await db.rows(Thing, statements.THINGS_PAGE, rows=rows_for(limit), skipped=offset)
+    return Page(items, await db.value(statements.THING_COUNT), rows_for(limit), offset)
+
+
+@get("/lab/things/{thing_id:uuid}", guards=[requires(READ)], operation_id="lab_thing")
+async def thing(db: Db, thing_id: UUID) -> Thing:
+    """Return one thing."""
+    found = await db.row(Thing, statements.THING_BY_ID, thing_id=thing_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+@post("/lab/things", guards=[requires(MAKE)], operation_id="lab_make")
+async def make(db: Db, data: ThingRequest) -> Thing:
+    """Make a thing."""
+    made = Thing(new_id(), data.name, data.size)
+    await db.run(statements.ADD_THING, id=made.id, name=made.name, size=made.size)
+    return made
+
+
+@post("/lab/echo", guards=[public], operation_id="lab_echo", status_code=200)
+async def echo(data: Echo) -> Echo:
+    """Return the body."""
+    return data
+
+
+@post("/lab/login", guards=[public], opt=limited("login"), operation_id="lab_login", status_code=200)
+async def login(data: Echo) -> Echo:
+    """Stand where a sign-in would."""
+    return data
+
+
+@post("/lab/redeem", guards=[signed_in], opt=limited("redeem"), operation_id="lab_redeem", status_code=200)
+async def redeem(data: Echo) -> Echo:
+    """Stand where a redemption would."""
+    return data
+
+
+@get("/lab/fault", guards=[public], operation_id="lab_fault")
+async def fault() -> Whereabouts:
+    """Fail in a way that nobody foresaw."""
+    raise SecretSpilt("the password is swordfish")
+
+
+@post("/lab/lonely-twins", guards=[public], operation_id="lab_lonely_twin")
+async def make_lonely_twin(db: Db, data: ThingRequest) -> Thing:
+    """Make a thing whose twin does not exist, which only the commit finds out."""
+    made = Thing(new_id(), data.name, 0)
+    await db.run(statements.ADD_TWIN, id=made.id, name=made.name, twin_id=new_id())
+    return made
+
+
+@post("/lab/refusals", guards=[public], operation_id="lab_refuse")
+async def refuse(db: Db, data: ThingRequest) -> Thing:
+    """Write a thing and an attempt, then refuse."""
+    await db.run(statements.ADD_THING, id=new_id(), name=data.name, size=0)
+    db.record_always(statements.ADD_ATTEMPT, what=data.name)
+    raise Refused
+
+
+@hookimpl
+def register_routes() -> Sequence[HTTPRouteHandler]:
+    """Return the routes."""
+    return [open_to_all, me, things, thing, make, echo, login, redeem, fault, make_lonely_twin, refuse]
+
+
+@hookimpl
+def register_permissions() -> Sequence[Permission]:
+    """Return the permissions."""
+    return [READ, MAKE]
+
+
+@hookimpl
+def register_settings() -> Sequence[SettingsSpec]:
+    """Return the settings."""
+    return [SettingsSpec("lab", LabSettings, "Lab")]
+
+
+@hookimpl
+def register_identity() -> Identity:
+    """Return the keeper of sessions."""
+    return Accounts()
