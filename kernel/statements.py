@@ -9,15 +9,18 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Executable
+from sqlalchemy import Executable, Float, Numeric
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 _DIALECT = PGDialect_asyncpg()
 _MOST_PLANS = 4096
 _first = itemgetter(0)
+# Numbers say how they are read only when they are told which of PostgreSQL's types they are.
+_OIDS = ((Float, 701), (Numeric, 1700))
 
 
 class Plan:
@@ -39,7 +42,7 @@ class Plan:
         self._readers = [
             (index, reader)
             for index, entry in enumerate(compiled._result_columns)
-            if (reader := entry.type._cached_result_processor(_DIALECT, None)) is not None
+            if (reader := _reader(entry.type)) is not None
         ]
         self._makers: dict[type[msgspec.Struct], Callable[[Any], Any]] = {}
         self._known = frozenset(self.names)
@@ -89,6 +92,11 @@ class Plan:
     def first(self, record: Any) -> Any:
         """Return the record's first column."""
         return self._read(record)[0] if self._readers else _first(record)
+
+
+def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """Return what turns the driver's value into the column's; None if it is the same."""
+    return kind._cached_result_processor(_DIALECT, next((oid for each, oid in _OIDS if isinstance(kind, each)), None))
 
 
 def _defaults(compiled: SQLCompiler) -> dict[str, Callable[[], Any]]:
