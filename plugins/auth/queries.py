@@ -48,9 +48,9 @@ _DETAILS = (
 _REFERENCES = select(
     UserProfile.user_id.label("id"), UserProfile.first_name, UserProfile.last_name, UserProfile.avatar_url
 ).where(UserProfile.user_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
-_CREDENTIALS = select(
-    User.id, User.password_hash, User.password_key_id, User.role, User.status, User.email_verified, User.is_operator
-).where(User.email == bindparam("email"))
+_CREDENTIALS = select(User.id, User.password_hash, User.password_key_id, User.status, User.email_verified).where(
+    User.email == bindparam("email")
+)
 _SESSION_STATE = (
     select(User.id.label("user_id"), User.role, User.is_operator)
     .join(Session, and_(Session.user_id == User.id, Session.tenant_id == User.tenant_id))
@@ -72,10 +72,8 @@ class Credentials(Struct, frozen=True):
     id: UUID
     password_hash: str
     password_key_id: str
-    role: Role
     status: Status
     email_verified: bool
-    is_operator: bool
 
 
 class StoredSession(Struct, frozen=True):

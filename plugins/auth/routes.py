@@ -13,7 +13,7 @@ from kernel.db import Db
 from kernel.door import Arrival, access_cookie_name
 from kernel.routing import Limit, Offset, Page
 from plugins.auth import queries
-from plugins.auth.actions import accounts, sessions
+from plugins.auth.actions import accounts, sessions, signing_in
 from plugins.auth.cookies import refresh_cookie_name, sign_in_cookies, sign_out_cookies
 from plugins.auth.errors import RefreshInvalid
 from plugins.auth.permissions import CREATE_USER, LIST_USERS, READ_USER, UPDATE_USER, Role
@@ -49,7 +49,7 @@ async def register(db: Db, data: JSONBody[RegisterRequest]) -> Registered:
 @post("/auth/login", guards=[public], opt=_COUNTED, status_code=200, operation_id="auth_login")
 async def login(db: Db, data: JSONBody[LoginRequest], scope: Scope) -> Response[SignedIn]:
     """Sign in by address and password; the tokens come in the body and as cookies."""
-    user, tokens = await sessions.sign_in(db, email=data.email, password=data.password)
+    user, tokens = await signing_in.sign_in(db, email=data.email, password=data.password)
     answer = SignedIn(
         user=user,
         access_token=tokens.access_token,

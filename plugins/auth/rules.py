@@ -1,4 +1,4 @@
-"""What a good password is, how an address is written, which time zones there are.
+"""What a good password is, which time zones there are.
 
 The list of common passwords comes from outside, as does what a tenant requires.
 """
@@ -29,11 +29,6 @@ class PasswordContext(Struct, frozen=True):
 
     personal: Sequence[str]
     tenant: Sequence[str]
-
-
-def normalise_email(email: str) -> str:
-    """Return the one way in which an address is stored and looked up."""
-    return unicodedata.normalize("NFKC", email).strip().lower()
 
 
 def words_of(*texts: str) -> list[str]:

@@ -3,17 +3,17 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.tables import one_of, table_base, tenant_reference, tenant_unique
+from kernel.tables import NormalisedText, one_of, secret_column, table_base, tenant_reference, tenant_unique
 from plugins.auth.permissions import ROLES
 
 Base = table_base("auth")
 
 
 class User(Base):
-    """An account; its address is stored normalised, so that it is compared as it stands."""
+    """An account."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -22,8 +22,8 @@ class User(Base):
         one_of("status", "active", "inactive", "suspended"),
     )
 
-    email: Mapped[str]
-    password_hash: Mapped[str]
+    email: Mapped[str] = mapped_column(NormalisedText())
+    password_hash: Mapped[str] = secret_column()
     password_key_id: Mapped[str]
     role: Mapped[str]
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
@@ -51,14 +51,14 @@ class UserProfile(Base):
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
 
 
-class Session(Base):
+class Session(Base, audited=False):
     """One sign-in and all refresh tokens that descend from it."""
 
     __tablename__ = "sessions"
     __table_args__ = (tenant_reference("user_id", "auth.users"), Index(None, "tenant_id", "user_id"))
 
     user_id: Mapped[UUID]
-    refresh_hash: Mapped[bytes] = mapped_column(LargeBinary, comment="SHA-256 of the newest refresh token's secret")
+    refresh_hash: Mapped[bytes] = mapped_column(comment="SHA-256 of the newest refresh token's secret")
     rotated_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]
@@ -68,7 +68,7 @@ class Session(Base):
     agent: Mapped[str]
 
 
-class FailedLogin(Base):
+class FailedLogin(Base, audited=False, append_only=True):
     """A refused sign-in; without a user if nobody has the address, which is not kept."""
 
     __tablename__ = "failed_logins"

@@ -1,1 +1,1 @@
-"""What changes accounts (`accounts`) and sessions (`sessions`)."""
+"""What changes accounts (`accounts`) and sessions (`signing_in`, `sessions`)."""

@@ -13,6 +13,7 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import Forbidden, NotFound
 from kernel.events import publish
+from kernel.tables import normalised
 from plugins.auth import passwords, queries, rules
 from plugins.auth.actions import sessions
 from plugins.auth.errors import EmailTaken, LastAdmin, OwnAccount, RegistrationClosed
@@ -66,9 +67,7 @@ async def register(db: Db, request: RegisterRequest) -> None:
         raise RegistrationClosed
     await _check_password(db, request.password, request.email, request.first_name, request.last_name)
     stored = await passwords.hash_password(db.deployment, request.password)
-    person = RegisteredPerson(
-        rules.normalise_email(request.email), request.first_name.strip(), request.last_name.strip()
-    )
+    person = RegisteredPerson(normalised(request.email), request.first_name.strip(), request.last_name.strip())
     user_id = await _insert(db, person, stored, role="student", email_verified=False, is_operator=False)
     if user_id is not None:
         await publish(db, UserRegistered(user_id=user_id, personal=person))
@@ -96,7 +95,7 @@ async def create_user(
         EmailTaken: Another account has the address.
     """
     stored = await passwords.hash_password(db.deployment, password)
-    person = RegisteredPerson(rules.normalise_email(email), first_name.strip(), last_name.strip())
+    person = RegisteredPerson(normalised(email), first_name.strip(), last_name.strip())
     user_id = await _insert(db, person, stored, role=role, email_verified=True, is_operator=is_operator)
     if user_id is None:
         raise EmailTaken

@@ -1,6 +1,7 @@
-"""Signing in and out, refreshing, and the end of sessions.
+"""Sessions: opened, refreshed, ended.
 
-What a refresh token is made of stands in `refresh_tokens`; how a request finds its session, in `kernel.door`.
+Who may have one is decided in `signing_in`; what a refresh token is made of, in `refresh_tokens`; how a request finds
+its session, in `kernel.door`.
 """
 
 from collections.abc import Collection
@@ -15,26 +16,13 @@ from kernel.auth import AccessClaims, grant_patterns
 from kernel.db import Db
 from kernel.errors import DomainError, Unauthenticated
 from kernel.events import publish
-from kernel.gate import Limit
 from kernel.identity import SessionState
 from kernel.ids import new_id
-from kernel.settings import KERNEL_SETTINGS, SecuritySettings
-from plugins.auth import passwords, queries, refresh_tokens, rules
-from plugins.auth.errors import (
-    AccountInactive,
-    AccountSuspended,
-    BadCredentials,
-    EmailNotVerified,
-    RefreshInvalid,
-    SessionRevoked,
-)
+from plugins.auth import queries, refresh_tokens
+from plugins.auth.errors import RefreshInvalid, SessionRevoked
 from plugins.auth.events import SessionsChanged
-from plugins.auth.passwords import StoredPassword
-from plugins.auth.queries import Credentials
 from plugins.auth.refresh_tokens import RefreshToken
-from plugins.auth.schemas import UserDetails
-from plugins.auth.settings import SETTINGS, AuthSettings
-from plugins.auth.tables import FailedLogin, Session, User
+from plugins.auth.tables import Session, User
 
 REFRESH_TTL = timedelta(days=7)
 ABSOLUTE_TTL = timedelta(days=30)
@@ -42,20 +30,6 @@ GRACE = timedelta(seconds=10)
 _MOST_OF_AGENT = 300
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
-_INSERT_FAILURE = insert(FailedLogin).values(
-    user_id=bindparam("user_id", type_=Uuid),
-    reason=bindparam("reason"),
-    address=bindparam("address"),
-    agent=bindparam("agent"),
-)
-_NOTE_LOGIN = (
-    update(User).where(User.id == bindparam("user"), User.status == "active").values(last_login=_NOW).returning(User.id)
-)
-_REHASH = (
-    update(User)
-    .where(User.id == bindparam("user"), User.password_hash == bindparam("before"))
-    .values(password_hash=bindparam("hash"), password_key_id=bindparam("key_id"))
-)
 _INSERT_SESSION = insert(Session).values(
     id=bindparam("id"),
     user_id=bindparam("user_id"),
@@ -128,84 +102,22 @@ class _Rotated(Struct, frozen=True):
     expires_at: datetime
 
 
-async def sign_in(db: Db, *, email: str, password: str) -> tuple[UserDetails, Tokens]:
-    """Open a session for whoever knows the password.
-
-    Raises:
-        BadCredentials: The address is unknown or the password wrong; both take as long and read alike.
-        AccountSuspended: And its like, only if the password is right.
-        RateLimited: The address was tried too often, from wherever.
-        PasswordsBusy: Too many passwords wait to be hashed.
-    """
-    address = rules.normalise_email(email)
-    await _count_try(db, address)
-    account = await queries.credentials_by_email(db, address)
-    await db.release()
-    stored = StoredPassword(account.password_hash, account.password_key_id) if account else None
-    is_right = await passwords.is_password(db.deployment, password, stored)
-    if account is None or stored is None or not is_right:
-        _record_failure(db, account, "wrong_password" if account else "unknown_user")
-        raise BadCredentials
-    _check_admitted(db, account)
-    renewed = None
-    if passwords.is_outdated(db.deployment, stored):
-        renewed = await passwords.hash_password(db.deployment, password)
-    if await db.value(_NOTE_LOGIN, user=account.id, now=clock.now()) is None:
-        raise AccountSuspended
-    if renewed is not None:
-        await db.run(_REHASH, user=account.id, before=stored.hash, hash=renewed.hash, key_id=renewed.key_id)
-    return await queries.user_details(db, account.id), await _open_session(db, account)
-
-
-async def _count_try(db: Db, address: str) -> None:
-    """Count one try against the account's own limit, whether or not there is such an account."""
-    rates = db.tenant.setting(KERNEL_SETTINGS[0], SecuritySettings).rate_limits
-    _, account = db.deployment.keyring.mac("password", b"account" + address.encode())
-    limit = Limit(f"login:account:{account.hex()}", "log", rates.login_per_minute)
-    await db.deployment.gate.count(db.tenant_id, limit)
-
-
-def _check_admitted(db: Db, account: Credentials) -> None:
-    settings = db.tenant.setting(SETTINGS, AuthSettings)
-    refusal: DomainError | None = None
-    reason: str = account.status
-    if account.status == "suspended":
-        refusal = AccountSuspended()
-    elif account.status == "inactive":
-        refusal = AccountInactive()
-    elif settings.require_verified_email and not account.email_verified:
-        refusal, reason = EmailNotVerified(), "email_not_verified"
-    if refusal is not None:
-        _record_failure(db, account, reason)
-        raise refusal
-
-
-def _record_failure(db: Db, account: Credentials | None, reason: str) -> None:
-    db.record_always(
-        _INSERT_FAILURE,
-        user_id=account.id if account else None,
-        reason=reason,
-        address=db.origin.address,
-        agent=_agent(db),
-    )
-
-
-async def _open_session(db: Db, account: Credentials) -> Tokens:
+async def open_session(db: Db, state: SessionState) -> Tokens:
+    """Open a session for a user who has proved who they are."""
     now, session_id, secret = clock.now(), new_id(), refresh_tokens.new_secret()
     await db.run(
         _INSERT_SESSION,
         id=session_id,
-        user_id=account.id,
+        user_id=state.user_id,
         refresh_hash=refresh_tokens.fingerprint(secret),
         now=now,
         expires_at=now + REFRESH_TTL,
         absolute_expires_at=now + ABSOLUTE_TTL,
         address=db.origin.address,
-        agent=_agent(db),
+        agent=agent_of(db),
     )
-    state = SessionState(account.id, account.role, account.is_operator)
     db.after_commit(lambda: db.deployment.gate.keep_session(db.tenant_id, session_id, state))
-    return _tokens(db, session_id, secret, _Rotated(account.id, account.role, now + REFRESH_TTL))
+    return _tokens(db, session_id, secret, _Rotated(state.user_id, state.role, now + REFRESH_TTL))
 
 
 def _tokens(db: Db, session_id: UUID, secret: bytes, session: _Rotated) -> Tokens:
@@ -243,7 +155,7 @@ async def refresh(db: Db, text: str) -> Tokens:
         grace_since=now - GRACE,
         expires_at=now + REFRESH_TTL,
         address=db.origin.address,
-        agent=_agent(db),
+        agent=agent_of(db),
     )
     if rotated is None:
         raise await _refusal(db, token)
@@ -319,5 +231,6 @@ async def _tell(db: Db, user_id: UUID, session_ids: Collection[UUID]) -> None:
     await publish(db, SessionsChanged(user_id=user_id, session_ids=ids))
 
 
-def _agent(db: Db) -> str:
+def agent_of(db: Db) -> str:
+    """Return as much of the User-Agent as is kept."""
     return db.origin.agent[:_MOST_OF_AGENT]
