@@ -12,10 +12,11 @@ from sqlalchemy import Boolean, Text, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kernel.deployment import Deployment
+from kernel.drafts import new_revision
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.health import readiness_checks
 from kernel.ids import new_id
-from kernel.migrate import ensure_default_tenant, new_revision, upgrade
+from kernel.migrate import ensure_default_tenant, upgrade
 from kernel.plugin import discover, why
 from kernel.registry import load_registry
 from kernel.roles import ROLE_NAMES, role_statements
