@@ -12,11 +12,9 @@ from sqlalchemy import Boolean, Text, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kernel.deployment import Deployment
-from kernel.drafts import new_revision
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.health import readiness_checks
 from kernel.ids import new_id
-from kernel.migrate import ensure_default_tenant, upgrade
 from kernel.plugin import discover, why
 from kernel.registry import load_registry
 from kernel.roles import ROLE_NAMES, role_statements
@@ -66,6 +64,8 @@ class TenantNotFound(NotFound):
 
 async def migrate(settings: Settings) -> None:
     """Apply every pending migration and make sure that there is a tenant."""
+    from kernel.migrate import ensure_default_tenant, upgrade  # import: start-up-time
+
     registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
     await upgrade(settings.owner_database_url, registry.migration_chains())
     await ensure_default_tenant(settings.operator_database_url)
@@ -73,6 +73,8 @@ async def migrate(settings: Settings) -> None:
 
 async def new_migration(settings: Settings, plugin: str, message: str) -> str:
     """Write a new revision for a plugin and return where it stands."""
+    from kernel.drafts import new_revision  # import: start-up-time
+
     registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
     chains = {chain.schema: chain for chain in registry.migration_chains()}
     if plugin not in chains:
