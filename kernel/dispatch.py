@@ -60,6 +60,16 @@ class Dispatcher:
                 return
         await self._wait_for_news()
 
+    async def settle(self) -> None:
+        """Deliver until nothing is due; for tests and commands."""
+        while True:
+            self._claims = await self._claim()
+            if not self._claims:
+                break
+            self._start()
+            while self._running:
+                await asyncio.wait(set(self._running))
+
     async def drain(self, grace_s: float) -> None:
         """Let running listeners end; what is still running after the grace period is rolled back."""
         await self._put_back()

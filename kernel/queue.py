@@ -33,7 +33,7 @@ SIDE_BY_SIDE = 10
 _BATCH = 5
 _POLL = timedelta(seconds=2)
 _HEARTBEAT = timedelta(seconds=30)
-_GRACE_S = 15.0
+_ROLLBACK_S = 5
 _PRUNE = text("DELETE FROM queue.pgqueuer_log WHERE aggregated AND created < now() - interval '7 days'")
 _TENANTS = text("SELECT id, plugins FROM kernel.active_tenants()").columns(column("id"), column("plugins"))
 
@@ -78,8 +78,9 @@ class _Queries(Queries):
 class Queue:
     """Runs the jobs and schedules of a deployment; several processes may do so at the same time."""
 
-    def __init__(self, deployment: Deployment, database: Database) -> None:
+    def __init__(self, deployment: Deployment, database: Database, *, grace_s: float = 15) -> None:
         self._deployment = deployment
+        self._grace_s = grace_s
         self._database = database
         self._runner = JobRunner(deployment, database)
         self._tasks: tuple[AnyTask, ...] = (*KERNEL_TASKS, *deployment.registry.tasks)
@@ -120,9 +121,9 @@ class Queue:
             manager.shutdown.set()
             scheduler.shutdown.set()
             # Once the connection is gone nobody hears that a job is alive, so another worker will start it again.
-            await asyncio.wait([*managers], timeout=0 if lost.is_set() else _GRACE_S)
+            await asyncio.wait(managers, timeout=0 if lost.is_set() else self._grace_s)
             self._runner.interrupt()
-            await asyncio.wait([*managers], timeout=_GRACE_S)
+            await asyncio.wait(managers, timeout=_ROLLBACK_S)
         finally:
             self._runner.interrupt()
             for each in (*managers, *signals):
