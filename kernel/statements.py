@@ -5,6 +5,7 @@ costs more than the query (ADR 0007).
 """
 
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_DIALECT = PGDialect_asyncpg()
+_DIALECT = PGDialect_asyncpg(dbapi=PGDialect_asyncpg.import_dbapi())  # type: ignore[no-untyped-call]
 _MOST_PLANS = 4096
 _first = itemgetter(0)
 # Numbers say how they are read only when they are told which of PostgreSQL's types they are.
@@ -64,7 +65,8 @@ class Plan:
             value = None
         else:
             raise TypeError(f"the statement needs the parameter {name!r}")
-        return self._binders[name](value) if name in self._binders else value
+        # None is always NULL; left to itself the type of a JSON column would make it JSON's null.
+        return self._binders[name](value) if value is not None and name in self._binders else value
 
     def maker(self, kind: type[T]) -> Callable[[Any], T]:
         """Return the function from a record to a Struct, after comparing their names once."""
@@ -108,8 +110,12 @@ def _defaults(compiled: SQLCompiler) -> dict[str, Callable[[], Any]]:
     ]
     for column, default in prefetched:
         argument = getattr(default, "arg", None)
-        made[column.key] = (lambda make=argument: make(None)) if callable(argument) else (lambda it=argument: it)
+        made[column.key] = partial(argument, None) if callable(argument) else partial(_same, argument)
     return made
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 _plans: dict[int, tuple[Executable, Plan]] = {}
