@@ -13,9 +13,8 @@ from alembic import op
 from kernel.tables import CURRENT_TENANT
 
 POLICY = f"tenant_id = {CURRENT_TENANT}"
-DEFINER_MARK = "collegium: runs as the operator"
-"""Comment of a function that `definer_function` made; the catalogue check refuses any without it."""
-ACROSS_TENANTS_MARK = f"{DEFINER_MARK}, across tenants"
+_DEFINER_MARK = "collegium: runs as the operator"
+"""Comment of a function that `definer_function` made; the catalogue check refuses any other that runs as its owner."""
 
 
 def tenant_columns() -> list[sa.Column[object]]:
@@ -102,7 +101,7 @@ def definer_function(
     schema = signature.partition(".")[0]
     if not across_tenants and "app.tenant" not in body:
         raise ValueError(f"{signature} must filter by kernel.tables.CURRENT_TENANT: nothing else keeps tenants apart")
-    mark = ACROSS_TENANTS_MARK if across_tenants else DEFINER_MARK
+    mark = f"{_DEFINER_MARK}, across tenants" if across_tenants else _DEFINER_MARK
     for statement in (
         f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
         f"SET search_path = pg_catalog, pg_temp AS $body$ {body} $body$",

@@ -1,31 +1,32 @@
 """Migrations: one Alembic chain and version table a schema, applied in the order of what requires what.
 
 Runs as the owner role. Loads Alembic, so a server does not import it (`kernel.revisions` tells what is pending).
-The helpers that revisions use stand in `kernel.ddl`.
+What revisions call stands in `kernel.ddl`, drafting a new one in `kernel.drafts`, the comparison of tables and
+database in `kernel.drift`.
 """
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from alembic.autogenerate import api as autogenerate
-from alembic.autogenerate import render_python_code
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from kernel.ids import new_id
 from kernel.revisions import MigrationChain
 from kernel.tables import metadata, tenants
 
-_LOCK = 7_205_759_403
-"""Key of the advisory lock that lets one process migrate at a time."""
-
 Progress = Callable[[str], None]
+
+_LOCK = 7_205_759_403
+"""Key of the advisory lock that lets one process migrate a database at a time."""
+_POLL_S = 0.1
 
 
 async def upgrade(url: str, chains: Iterable[MigrationChain], on_progress: Progress = lambda text: None) -> None:
@@ -34,66 +35,21 @@ async def upgrade(url: str, chains: Iterable[MigrationChain], on_progress: Progr
     Args:
         url: The owner role's address.
         chains: In the order in which they are applied.
-        on_progress: Gets a short sentence for each schema that changes.
+        on_progress: Gets a short sentence before each revision.
+
+    Raises:
+        PluginError: A schema's revisions form no chain, or the database is newer than this version.
     """
-    await _with_connection(url, lambda connection: _upgrade_all(connection, list(chains), on_progress))
+    async with migrating(url) as connection:
+        for chain in chains:
+            await connection.run_sync(_prepare, chain)
+            await connection.run_sync(_upgrade, chain, on_progress)
 
 
 async def downgrade(url: str, chain: MigrationChain, revision: str = "base") -> None:
     """Take one schema back to a revision, or to nothing."""
-
-    def work(connection: Connection) -> None:
-        script = _script(chain)
-        _run(connection, chain, script, lambda current, _: script._downgrade_revs(revision, current))
-
-    await _with_connection(url, work)
-
-
-async def drift(url: str, chains: Iterable[MigrationChain]) -> list[str]:
-    """Return how the database differs from the table classes, a line a difference."""
-    found: list[str] = []
-
-    def work(connection: Connection) -> None:
-        for chain in chains:
-            found.extend(str(each) for each in _differences(connection, chain).upgrade_ops.as_diffs())
-
-    await _with_connection(url, work)
-    return found
-
-
-async def new_revision(url: str, chain: MigrationChain, message: str) -> Path:
-    """Write a revision with the difference between table classes and database, to be read and completed by hand."""
-    body: list[str] = []
-
-    def work(connection: Connection) -> None:
-        body.append(render_python_code(_differences(connection, chain).upgrade_ops))
-
-    await _with_connection(url, work)
-    number = f"{len(list(chain.directory.glob('[0-9]*.py'))) + 1:04d}"
-    path = chain.directory / f"{number}_{message.lower().replace(' ', '_')}.py"
-    head = f'"{chain.head()}"' if chain.head() else "None"
-    path.write_text(_TEMPLATE.format(message=message, number=number, head=head, body=body[0]))
-    return path
-
-
-_TEMPLATE = '''"""{message}."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{number}"
-down_revision = {head}
-
-
-def upgrade() -> None:
-    """Apply."""
-    {body}
-
-
-def downgrade() -> None:
-    """Take back."""
-    raise RuntimeError("write how to take this back")
-'''
+    async with migrating(url) as connection:
+        await connection.run_sync(_downgrade, chain, revision)
 
 
 async def ensure_default_tenant(url: str, slug: str = "default", name: str = "Collegium") -> None:
@@ -107,44 +63,62 @@ async def ensure_default_tenant(url: str, slug: str = "default", name: str = "Co
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            if (await connection.execute(tenants.select().limit(1))).first() is None:
-                await connection.execute(tenants.insert().values(id=new_id(), slug=slug, name=name))
+            first = select(literal(new_id()), literal(slug), literal(name)).where(~exists(select(tenants.c.id)))
+            names = ["id", "slug", "name"]
+            await connection.execute(insert(tenants).from_select(names, first).on_conflict_do_nothing())
     finally:
         await engine.dispose()
 
 
-async def _with_connection(url: str, work: Callable[[Connection], None]) -> None:
+@asynccontextmanager
+async def migrating(url: str) -> AsyncIterator[AsyncConnection]:
+    """Give a connection that alone works on the schemas of a database, for as long as the block lasts."""
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            await connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+            # Asking again rather than waiting inside PostgreSQL, where a waiting transaction would hold up whoever
+            # builds an index concurrently. The lock ends with the connection.
+            while not await connection.scalar(select(func.pg_try_advisory_lock(_LOCK))):
+                await connection.rollback()
+                await asyncio.sleep(_POLL_S)
             await connection.commit()
-            await connection.run_sync(work)
-            await connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
-            await connection.commit()
+            yield connection
     finally:
         await engine.dispose()
 
 
-def _upgrade_all(connection: Connection, chains: list[MigrationChain], on_progress: Progress) -> None:
-    for chain in chains:
-        if chain.head() is None:
-            continue
-        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{chain.schema}"'))
-        connection.commit()
-        script = _script(chain)
+def _prepare(connection: Connection, chain: MigrationChain) -> None:
+    """Make the schema and its version table, which every role may read."""
+    for statement in (
+        f'CREATE SCHEMA IF NOT EXISTS "{chain.schema}"',
+        f'GRANT USAGE ON SCHEMA "{chain.schema}" TO collegium_app, collegium_operator',
+        f'CREATE TABLE IF NOT EXISTS "{chain.schema}".alembic_version '
+        "(version_num varchar(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)",
+        f'GRANT SELECT ON "{chain.schema}".alembic_version TO collegium_app, collegium_operator',
+    ):
+        connection.exec_driver_sql(statement)
+    connection.commit()
 
-        def steps(current: Any, _: Any, script: ScriptDirectory = script, schema: str = chain.schema) -> Any:
-            revisions = script._upgrade_revs("head", current)
-            if revisions:
-                on_progress(f"migrating {schema}")
-            return revisions
 
-        _run(connection, chain, script, steps)
-        connection.execute(text(f'GRANT SELECT ON "{chain.schema}".alembic_version TO collegium_app'))
-        connection.execute(text(f'GRANT USAGE ON SCHEMA "{chain.schema}" TO collegium_app, collegium_operator'))
-        connection.commit()
+def _upgrade(connection: Connection, chain: MigrationChain, on_progress: Progress) -> None:
+    script = _script(chain)
+
+    def steps(heads: tuple[str, ...], _context: object) -> Iterator[Any]:
+        chain.missing(heads[0] if heads else None)
+        for step in script._upgrade_revs("head", _current(heads)):
+            on_progress(f"{chain.schema} {step.revision.revision}: {step.revision.doc}")
+            yield step
+
+    _run(connection, chain, script, steps)
+
+
+def _downgrade(connection: Connection, chain: MigrationChain, revision: str) -> None:
+    script = _script(chain)
+    _run(connection, chain, script, lambda heads, _context: script._downgrade_revs(revision, _current(heads)))
+
+
+def _current(heads: tuple[str, ...]) -> str:
+    return heads[0] if heads else "base"
 
 
 def _script(chain: MigrationChain) -> ScriptDirectory:
@@ -162,21 +136,3 @@ def _run(connection: Connection, chain: MigrationChain, script: ScriptDirectory,
         )
         environment.run_migrations()
         connection.commit()
-
-
-def _differences(connection: Connection, chain: MigrationChain) -> Any:
-    context = MigrationContext.configure(
-        connection,
-        opts={
-            "target_metadata": metadata,
-            "include_schemas": True,
-            "include_name": lambda name, kind, _: kind != "schema" or name == chain.schema,
-            "include_object": lambda item, name, kind, reflected, _: (
-                kind != "table" or (item.schema == chain.schema and name != "alembic_version")
-            ),
-            "compare_server_default": False,
-            "version_table": "alembic_version",
-            "version_table_schema": chain.schema,
-        },
-    )
-    return autogenerate.produce_migrations(context, metadata)

@@ -1,4 +1,4 @@
-"""Which migrations a database lacks, told without Alembic, so that a server need not load it.
+"""Which revisions a schema has and which of them a database lacks, told without Alembic, so that a server needs none.
 
 Applying them is `kernel.migrate`.
 """
@@ -10,8 +10,10 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-_REVISION = re.compile(r'^revision(?:: str)? = "([^"]+)"', re.MULTILINE)
-_DOWN = re.compile(r'^down_revision(?:: [^=]+)? = "([^"]+)"', re.MULTILINE)
+from kernel.plugin import PluginError
+
+_REVISION = re.compile(r'^revision(?:: *str)? = "([^"]+)"', re.MULTILINE)
+_DOWN = re.compile(r'^down_revision(?:: *[^=]+)? = (?:"([^"]+)"|None)', re.MULTILINE)
 
 
 class MigrationChain(msgspec.Struct, frozen=True):
@@ -20,36 +22,72 @@ class MigrationChain(msgspec.Struct, frozen=True):
     schema: str
     directory: Path
 
+    def revisions(self) -> list[str]:
+        """Return the revisions, oldest first.
+
+        Raises:
+            PluginError: They do not form one chain.
+        """
+        after: dict[str, str] = {}
+        for file in sorted(self.directory.glob("*.py")):
+            source = file.read_text()
+            revision, down = _REVISION.search(source), _DOWN.search(source)
+            if revision is None or down is None:
+                raise PluginError(
+                    self.schema, str(file), 'it has no lines `revision = "..."` and `down_revision = ...`.'
+                )
+            if (before := down[1] or "") in after:
+                raise PluginError(self.schema, str(file), f"two revisions come after {before or 'the beginning'!r}.")
+            after[before] = revision[1]
+        ordered = [""]
+        while ordered[-1] in after:
+            ordered.append(after.pop(ordered[-1]))
+        if after:
+            raise PluginError(self.schema, str(self.directory), f"no revision leads to {', '.join(after.values())}.")
+        return ordered[1:]
+
     def head(self) -> str | None:
         """Return the newest revision; None without any."""
-        revisions: set[str] = set()
-        before: set[str] = set()
-        for file in self.directory.glob("*.py"):
-            source = file.read_text()
-            revisions.update(_REVISION.findall(source))
-            before.update(_DOWN.findall(source))
-        heads = sorted(revisions - before)
-        if len(heads) > 1:
-            raise ValueError(f"{self.directory} has more than one newest revision: {', '.join(heads)}.")
-        return heads[0] if heads else None
+        return next(reversed(self.revisions()), None)
+
+    def missing(self, current: str | None) -> list[str]:
+        """Return the revisions that come after the one at which a database is.
+
+        Raises:
+            PluginError: The database is at a revision that this version does not have.
+        """
+        revisions = self.revisions()
+        if current is None:
+            return revisions
+        if current not in revisions:
+            reason = f"the database is at revision {current}, which this version does not have; install the newer one."
+            raise PluginError(self.schema, str(self.directory), reason)
+        return revisions[revisions.index(current) + 1 :]
 
 
 async def pending(url: str, chains: Iterable[MigrationChain]) -> list[str]:
-    """Return the schemas whose newest revision the database does not have; any role may ask.
+    """Return what the database lacks, `courses 0002` and so on; any role may ask.
 
     Args:
         url: SQLAlchemy's or asyncpg's address.
         chains: The kernel's and each plugin's.
+
+    Raises:
+        PluginError: The database is newer than this version.
     """
     connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=5)
     try:
-        return [chain.schema for chain in chains if await _current(connection, chain.schema) != chain.head()]
+        return [
+            f"{chain.schema} {revision}"
+            for chain in chains
+            for revision in chain.missing(await _current(connection, chain.schema))
+        ]
     finally:
         await connection.close()
 
 
 async def _current(connection: "asyncpg.Connection[asyncpg.Record]", schema: str) -> str | None:
-    if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.alembic_version") is None:
+    if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".alembic_version') is None:
         return None
-    version: str | None = await connection.fetchval(f'SELECT version_num FROM "{schema}".alembic_version')
+    version: str | None = await connection.fetchval(f'SELECT version_num FROM "{schema}".alembic_version')  # noqa: S608 - a plugin's name
     return version

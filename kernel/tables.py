@@ -103,7 +103,8 @@ class TenantTable(DeclarativeBase):
         """Put the table into its schema and note how its migration must secure it."""
         if "__abstract__" not in cls.__dict__:
             own = cls.__dict__.get("__table_args__", ())
-            *arguments, options = (own,) if isinstance(own, dict) else (*own, {})
+            arguments = [own] if isinstance(own, dict) else list(own)
+            options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
             info = {"module": cls.__module__, "audited": audited, "append_only": append_only}
             cls.__table_args__ = (*arguments, {**options, "schema": cls.plugin_schema, "info": info})
         super().__init_subclass__(**keywords)
