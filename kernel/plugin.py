@@ -37,10 +37,17 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoadedPlugin(msgspec.Struct, frozen=True):
-    """A plugin that was found, and the module that carries its hooks."""
+    """A plugin that was found.
+
+    Args:
+        manifest: As it says of itself; its name alone if it could not be imported.
+        module: Carries the hooks.
+        fault: Why it cannot be used at all, found while importing it.
+    """
 
     manifest: Plugin
     module: ModuleType
+    fault: str = ""
 
     @property
     def name(self) -> str:
@@ -50,7 +57,16 @@ class LoadedPlugin(msgspec.Struct, frozen=True):
     @property
     def folder(self) -> Path:
         """The folder of its package."""
-        return Path(str(self.module.__file__)).parent
+        return Path(self.file).parent
+
+    @property
+    def file(self) -> str:
+        """The file with its manifest, for messages."""
+        return str(self.module.__file__)
+
+    def broken(self, reason: str, file: str = "") -> "PluginError":
+        """Return the error that says why this plugin cannot be part of a deployment."""
+        return PluginError(self.name, file or self.file, reason)
 
 
 class PluginError(Exception):
@@ -63,13 +79,13 @@ class PluginError(Exception):
 
 
 def discover(names: Sequence[str] | None = None) -> list[LoadedPlugin]:
-    """Return the installed plugins in the order of what they require.
+    """Return the installed plugins, as they are; `in_order` and the registry say what is wrong with them.
 
     Args:
         names: Only these; every installed one when absent.
 
     Raises:
-        PluginError: One is missing, is no plugin, does not fit this kernel, or requires what is not there.
+        PluginError: One of these names is not installed.
     """
     installed = {point.name: point for point in entry_points(group=GROUP)}
     wanted = sorted(installed) if names is None else list(names)
@@ -77,15 +93,23 @@ def discover(names: Sequence[str] | None = None) -> list[LoadedPlugin]:
         if name not in installed:
             known = ", ".join(sorted(installed)) or "none"
             raise PluginError(name, "settings: plugins", f"it is not installed. Installed are: {known}.")
-    return in_order([_load(installed[name]) for name in wanted])
+    return [_load(installed[name]) for name in wanted]
 
 
 def _load(point: EntryPoint) -> LoadedPlugin:
     try:
         manifest = point.load()
-    except Exception as error:
-        raise PluginError(point.name, point.value, f"it cannot be imported: {error!r}") from error
+    except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises is that plugin's fault
+        return _unusable(point, f"it cannot be imported: {error!r}.")
+    if not isinstance(manifest, Plugin):
+        return _unusable(point, "PLUGIN must be a kernel.Plugin.")
     return LoadedPlugin(manifest, sys.modules[point.module])
+
+
+def _unusable(point: EntryPoint, fault: str) -> LoadedPlugin:
+    module = ModuleType(point.module)
+    module.__file__ = point.value
+    return LoadedPlugin(Plugin(name=point.name, version="", kernel="", summary=""), module, fault)
 
 
 def in_order(plugins: Iterable[LoadedPlugin]) -> list[LoadedPlugin]:
@@ -98,7 +122,7 @@ def in_order(plugins: Iterable[LoadedPlugin]) -> list[LoadedPlugin]:
     for plugin in plugins:
         _check_manifest(plugin)
         if plugin.name in by_name:
-            raise PluginError(plugin.name, _file(plugin), "two installed packages use this name.")
+            raise plugin.broken("two installed packages use this name.")
         by_name[plugin.name] = plugin
     ordered: dict[str, LoadedPlugin] = {}
     for name in sorted(by_name):
@@ -114,32 +138,26 @@ def _visit(
     plugin = by_name[name]
     if name in path:
         circle = " -> ".join([*path[path.index(name) :], name])
-        raise PluginError(name, _file(plugin), f"its requirements form a circle: {circle}.")
+        raise plugin.broken(f"its requirements form a circle: {circle}.")
     for required in sorted(plugin.manifest.requires):
         if required not in by_name:
-            raise PluginError(name, _file(plugin), f"it requires {required!r}, which is not loaded.")
+            raise plugin.broken(f"it requires {required!r}, which is not loaded.")
         _visit(required, by_name, ordered, (*path, name))
     ordered[name] = plugin
 
 
 def _check_manifest(plugin: LoadedPlugin) -> None:
-    manifest, file = plugin.manifest, str(getattr(plugin.module, "__file__", plugin.module.__name__))
-    if not isinstance(manifest, Plugin):
-        raise PluginError(plugin.module.__name__, file, "PLUGIN must be a kernel.Plugin.")
-    if not manifest.name.isidentifier() or manifest.name in ("kernel", "queue", "public"):
-        raise PluginError(manifest.name, file, "the name must be an identifier and no reserved word.")
+    if plugin.fault:
+        raise plugin.broken(plugin.fault)
+    if not plugin.name.isidentifier() or plugin.name in ("kernel", "queue", "public"):
+        raise plugin.broken("the name must be an identifier and no reserved word.")
+    wanted = plugin.manifest.kernel
     try:
-        fits = KERNEL_VERSION in SpecifierSet(manifest.kernel)
+        fits = KERNEL_VERSION in SpecifierSet(wanted)
     except InvalidSpecifier:
-        raise PluginError(manifest.name, file, f"kernel={manifest.kernel!r} is no version range.") from None
+        raise plugin.broken(f"kernel={wanted!r} is no version range.") from None
     if not fits:
-        raise PluginError(
-            manifest.name, file, f"it asks for kernel {manifest.kernel}, and this is kernel {KERNEL_VERSION}."
-        )
-
-
-def _file(plugin: LoadedPlugin) -> str:
-    return str(plugin.module.__file__)
+        raise plugin.broken(f"it asks for kernel {wanted}, and this is kernel {KERNEL_VERSION}.")
 
 
 def acting(plugins: Sequence[LoadedPlugin], listed: Iterable[str] | None) -> frozenset[str]:

@@ -1,6 +1,9 @@
-"""What the loaded plugins registered, gathered and checked once at boot."""
+"""What the loaded plugins registered, gathered once at boot; which plugins are left out because they are bad.
 
-from collections.abc import Iterable, Mapping, Sequence
+What makes one bad stands in `kernel.boot_checks`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel import hookspecs
 from kernel.auth import Permission
+from kernel.boot_checks import API, check_all_tables, check_hooks, check_item, check_once, check_routes
 from kernel.commands import Command
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
@@ -16,7 +20,6 @@ from kernel.identity import Identity
 from kernel.plugin import LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.revisions import MigrationChain
 from kernel.settings import KERNEL_SETTINGS, SettingsSpec
-from kernel.tables import check_tables
 from kernel.tasks import Task
 
 
@@ -32,19 +35,24 @@ class Registry:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         for plugin in self.plugins:
-            self._manager.register(plugin.module, name=plugin.name)
-        self._check_hook_names()
-        self.permissions = tuple(self._gather("register_permissions", Permission))
-        self.settings: tuple[SettingsSpec, ...] = (*KERNEL_SETTINGS, *self._gather("register_settings", SettingsSpec))
-        self.listeners = tuple(self._gather("register_listeners", Listener))
-        self.events: tuple[type[Event], ...] = tuple(self._gather("register_events", type))
-        self.tasks: tuple[Task[Any], ...] = tuple(self._gather("register_tasks", Task))
-        self.demo_steps: tuple[DemoStep, ...] = tuple(self._gather("seed_demo", DemoStep))
-        self.commands: tuple[Command, ...] = tuple(self._each_item("register_commands"))
+            self._register(plugin)
+        check_hooks(self._manager, self.plugins)
+        check_all_tables(self.plugins)
+        self.permissions: tuple[Permission, ...] = self._gather("register_permissions", Permission, "permission")
+        self.settings: tuple[SettingsSpec, ...] = (
+            *KERNEL_SETTINGS,
+            *self._gather("register_settings", SettingsSpec, "category of settings"),
+        )
+        self.listeners: tuple[Listener, ...] = self._gather("register_listeners", Listener, "listener")
+        self.events: tuple[type[Event], ...] = self._gather("register_events", Event, "event")
+        self.tasks: tuple[Task[Any], ...] = self._gather("register_tasks", Task, "task")
+        self.demo_steps: tuple[DemoStep, ...] = self._gather("seed_demo", DemoStep, "demonstration step")
+        self.commands: tuple[Command, ...] = tuple(each for _, each in self._items("register_commands"))
         self.routes = self._routes("register_routes")
         self.root_routes = self._routes("register_root_routes")
-        self.identity: Identity | None = self._manager.hook.register_identity()
-        self._check()
+        known = frozenset(permission.name for permission in self.permissions)
+        check_routes(self.plugins, {API: self.routes, "": self.root_routes}, known)
+        self.identity = self._identity()
 
     def migration_chains(self) -> tuple[MigrationChain, ...]:
         """Return the kernel's chain and each plugin's, in the order in which they are applied."""
@@ -57,70 +65,82 @@ class Registry:
         """Return the plugins that act for a tenant with this list."""
         return acting(self.plugins, listed)
 
-    def _each(self, hook: str) -> Iterable[tuple[LoadedPlugin, Any]]:
+    def _register(self, plugin: LoadedPlugin) -> None:
+        try:
+            self._manager.register(plugin.module, name=plugin.name)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise plugin.broken(f"its hooks cannot be registered: {error}.") from error
+
+    def _answers(self, hook: str) -> Iterator[tuple[LoadedPlugin, Any]]:
         """Yield each plugin with its answer to a hook, in the plugins' order."""
         callers = {each.plugin_name: each for each in getattr(self._manager.hook, hook).get_hookimpls()}
         for plugin in self.plugins:
             if plugin.name in callers:
-                yield plugin, callers[plugin.name].function()
+                try:
+                    answer = callers[plugin.name].function()
+                except Exception as error:
+                    raise plugin.broken(f"{hook} failed: {error!r}.") from error
+                yield plugin, answer
 
-    def _each_item(self, hook: str) -> Iterable[Any]:
-        for _, answer in self._each(hook):
-            yield from answer
-
-    def _gather(self, hook: str, kind: type) -> Iterable[Any]:
-        for plugin, answer in self._each(hook):
+    def _items(self, hook: str) -> Iterator[tuple[LoadedPlugin, Any]]:
+        for plugin, answer in self._answers(hook):
+            if not isinstance(answer, Iterable):
+                raise plugin.broken(f"{hook} returned {answer!r}, which is no list.")
             for item in answer:
-                if not isinstance(item, kind):
-                    raise _broken(plugin, f"{hook} returned {item!r}, which is no {kind.__name__}.")
-                name = getattr(item, "name", None) or getattr(item, "category", None)
-                if isinstance(name, str) and name != plugin.name and not name.startswith(f"{plugin.name}."):
-                    raise _broken(plugin, f"{hook}: the name {name!r} must begin with {plugin.name + '.'!r}.")
-                yield item
+                yield plugin, item
+
+    def _gather(self, hook: str, kind: type, what: str) -> tuple[Any, ...]:
+        found = []
+        for plugin, item in self._items(hook):
+            check_item(plugin, hook, item, kind)
+            found.append(item)
+        check_once(self.plugins, what, found)
+        return tuple(found)
 
     def _routes(self, hook: str) -> Mapping[str, Sequence[HTTPRouteHandler]]:
-        return {plugin.name: tuple(answer) for plugin, answer in self._each(hook)}
+        handlers: dict[str, list[HTTPRouteHandler]] = {}
+        for plugin, handler in self._items(hook):
+            handlers.setdefault(plugin.name, []).append(handler)
+        return handlers
 
-    def _check_hook_names(self) -> None:
-        for plugin in self.plugins:
-            known = {name for name in vars(hookspecs) if name.startswith(("register_", "seed_"))}
-            for caller in self._manager.get_hookcallers(plugin.module) or ():
-                if caller.name not in known:
-                    raise _broken(plugin, f"there is no hook {caller.name!r}; the hooks are {sorted(known)}.")
-            for name, value in vars(plugin.module).items():
-                if name.startswith(("register_", "seed_")) and callable(value) and not hasattr(value, "collegium_impl"):
-                    raise _broken(plugin, f"{name} looks like a hook and is not marked with @hookimpl.")
-
-    def _check(self) -> None:
-        schemas = {plugin.name: plugin.folder for plugin in self.plugins}
-        for problem in check_tables({name: str(folder) for name, folder in schemas.items()}):
-            plugin = next((each for each in self.plugins if f"{each.name!r}" in problem), self.plugins[0])
-            raise _broken(plugin, problem)
-        names = [permission.name for permission in self.permissions]
-        if twice := {name for name in names if names.count(name) > 1}:
-            plugin = next(each for each in self.plugins if each.name == min(twice).split(".")[0])
-            raise _broken(plugin, f"the permission {min(twice)!r} is registered twice.")
+    def _identity(self) -> Identity | None:
+        found: Identity | None = None
+        keeper = ""
+        for plugin, answer in self._answers("register_identity"):
+            if found is not None:
+                raise plugin.broken(f"it keeps accounts, and so does {keeper!r}; only one plugin of a deployment may.")
+            found, keeper = answer, plugin.name
+        return found
 
 
 def load_registry(plugins: Iterable[LoadedPlugin], on_bad_plugin: str = "refuse") -> tuple[Registry, dict[str, str]]:
     """Return the registry and the plugins that were set aside, each with its reason.
 
     Raises:
-        PluginError: A plugin is bad, and is essential or the deployment refuses bad plugins.
+        PluginError: A plugin is bad, and it or one that requires it is essential, or the deployment refuses bad ones;
+            or no plugin is left that keeps accounts.
     """
-    remaining, aside = list(plugins), {}
+    remaining = list(plugins)
+    aside: dict[str, str] = {}
+    cause: PluginError | None = None
     while True:
         try:
-            return Registry(in_order(remaining)), aside
+            registry = Registry(in_order(remaining))
         except PluginError as error:
-            bad = next((each for each in remaining if each.name == error.plugin), None)
-            if on_bad_plugin == "refuse" or bad is None or bad.manifest.essential:
+            bad = next((each.manifest for each in remaining if each.name == error.plugin), None)
+            if on_bad_plugin == "refuse" or bad is None:
                 raise
-            for each in _dependants(bad.manifest, remaining):
-                if each.essential:
-                    raise
-                aside[each.name] = str(error)
+            gone = _dependants(bad, remaining)
+            if any(each.essential for each in gone):
+                raise
+            aside.update({each.name: str(error) for each in gone})
             remaining = [each for each in remaining if each.name not in aside]
+            cause = error
+            continue
+        # A plugin that could not be imported could not say that it is essential.
+        if cause is not None and registry.identity is None:
+            raise cause
+        return registry, aside
 
 
 def _dependants(bad: Plugin, plugins: Iterable[LoadedPlugin]) -> list[Plugin]:
@@ -131,7 +151,3 @@ def _dependants(bad: Plugin, plugins: Iterable[LoadedPlugin]) -> list[Plugin]:
         names = {each.name for each in found}
         found += [each for each in manifests if names.intersection(each.requires) and each.name not in names]
     return found
-
-
-def _broken(plugin: LoadedPlugin, reason: str) -> PluginError:
-    return PluginError(plugin.name, str(plugin.module.__file__), reason)

@@ -9,14 +9,12 @@ from litestar import Request, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
 
-from kernel.auth import Requires, public, signed_in
+from kernel.boot_checks import API
 from kernel.errors import Invalid
-from kernel.plugin import LoadedPlugin, PluginError
 from kernel.problems import UnsupportedMedia, field_error
 from kernel.registry import Registry
 
 T = TypeVar("T")
-API = "/api/v1"
 MOST_ROWS = 100
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -73,46 +71,11 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 def mount(registry: Registry) -> list[Router]:
-    """Return the routers of all plugins, checked: each route guarded, no two alike.
-
-    Raises:
-        PluginError: Names the plugin, its file and the route.
-    """
-    api: list[Router] = []
-    root: list[Router] = []
-    taken: dict[tuple[str, str], str] = {}
-    for plugin in registry.plugins:
-        for prefix, handlers, routers in (
-            (API, registry.routes.get(plugin.name, ()), api),
-            ("", registry.root_routes.get(plugin.name, ()), root),
-        ):
-            for handler in handlers:
-                _check_guard(plugin, registry, handler)
-                _check_clash(plugin, prefix, handler, taken)
-            if handlers:
-                routers.append(Router("/", route_handlers=handlers, tags=[plugin.name], opt={"plugin": plugin.name}))
+    """Return the routers of all plugins; that each route is guarded and no two clash, the registry has checked."""
+    api = [_router(name, handlers) for name, handlers in registry.routes.items()]
+    root = [_router(name, handlers) for name, handlers in registry.root_routes.items()]
     return [Router(API, route_handlers=api), *root]
 
 
-def _check_guard(plugin: LoadedPlugin, registry: Registry, handler: HTTPRouteHandler) -> None:
-    guards = list(handler.guards or ())
-    known = {permission.name for permission in registry.permissions}
-    for guard in guards:
-        if isinstance(guard, Requires) and guard.permission.name not in known:
-            raise _broken(plugin, handler, f"asks for {guard.permission.name!r}, which no plugin registers.")
-    if not any(isinstance(guard, Requires) or guard in (public, signed_in) for guard in guards):
-        raise _broken(plugin, handler, "has neither requires(...), nor signed_in, nor public among its guards.")
-
-
-def _check_clash(
-    plugin: LoadedPlugin, prefix: str, handler: HTTPRouteHandler, taken: dict[tuple[str, str], str]
-) -> None:
-    for path in handler.paths:
-        shape = re.sub(r"\{[^}:]*(:[a-z]+)?\}", "{}", prefix + path)
-        for method in handler.http_methods:
-            if (owner := taken.setdefault((method, shape), plugin.name)) != plugin.name:
-                raise _broken(plugin, handler, f"{method} {prefix + path} is a route of {owner!r} already.")
-
-
-def _broken(plugin: LoadedPlugin, handler: HTTPRouteHandler, reason: str) -> PluginError:
-    return PluginError(plugin.name, str(plugin.folder / "routes.py"), f"the route {handler.handler_name} {reason}")
+def _router(plugin: str, handlers: Sequence[HTTPRouteHandler]) -> Router:
+    return Router("/", route_handlers=handlers, tags=[plugin], opt={"plugin": plugin})

@@ -61,10 +61,10 @@ def test_discover_names_a_plugin_that_is_not_installed() -> None:
         discover(["auth", "quizzes"])
 
 
-def test_discover_finds_the_installed_plugins_in_order() -> None:
+def test_discover_finds_the_installed_plugins_that_are_named() -> None:
     found = names(discover(["codes", "courses", "media", "auth"]))
 
-    assert found == ["auth", "media", "courses", "codes"]
+    assert found == ["codes", "courses", "media", "auth"]
 
 
 PLUGINS = in_order([plugin("auth"), plugin("media", "auth"), plugin("courses", "media"), plugin("codes", "courses")])

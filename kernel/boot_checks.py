@@ -1,0 +1,137 @@
+"""What a plugin may not do, checked once at boot over everything that it registers.
+
+Each refusal names the plugin, its file and the reason. What becomes of a refused plugin is `kernel.registry`; the
+manifest itself is checked in `kernel.plugin`, tables in `kernel.tables`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+import pluggy
+from litestar.handlers import HTTPRouteHandler
+
+from kernel import hookspecs
+from kernel.auth import Permission, Requires, Scope, public, signed_in
+from kernel.events import Event
+from kernel.plugin import LoadedPlugin, PluginError
+from kernel.tables import check_tables
+
+API = "/api/v1"
+_OURS = ("api", "health", "schema")
+_HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith(("register_", "seed_")))
+_PARAMETER = re.compile(r"\{[^}]*\}")
+
+
+def check_hooks(manager: "pluggy.PluginManager", plugins: Iterable[LoadedPlugin]) -> None:
+    """Refuse a misspelled hook, and a function that looks like a hook and is not marked as one.
+
+    Raises:
+        PluginError: With the name and the names that there are.
+    """
+    for plugin in plugins:
+        for caller in manager.get_hookcallers(plugin.module) or ():
+            if caller.name not in _HOOKS:
+                raise plugin.broken(f"there is no hook {caller.name!r}; the hooks are {', '.join(sorted(_HOOKS))}.")
+        for name, value in vars(plugin.module).items():
+            marked = hasattr(value, f"{hookspecs.PROJECT}_impl")
+            if name.startswith(("register_", "seed_")) and callable(value) and not marked:
+                raise plugin.broken(f"{name} looks like a hook and is not marked with @hookimpl.")
+
+
+def check_item(plugin: LoadedPlugin, hook: str, item: Any, kind: type) -> None:
+    """Refuse what is not of the hook's kind, or does not carry the plugin's name as its prefix.
+
+    Raises:
+        PluginError: With the hook and the item.
+    """
+    fits = isinstance(item, type) and issubclass(item, kind) if kind is Event else isinstance(item, kind)
+    if not fits:
+        raise plugin.broken(f"{hook} returned {item!r}, which is no {kind.__name__}.")
+    name = name_of(item)
+    if name is None:
+        raise plugin.broken(f"{hook} returned {item!r}, which has no name.")
+    if name != plugin.name and not name.startswith(f"{plugin.name}."):
+        raise plugin.broken(f"{hook}: the name {name!r} must begin with {plugin.name + '.'!r}.")
+    if isinstance(item, Permission) and (wrong := sorted(set(item.roles.values()) - set(get_args(Scope)))):
+        raise plugin.broken(f"{hook}: {name!r} gives {wrong[0]!r}; a scope is one of {', '.join(get_args(Scope))}.")
+
+
+def name_of(item: Any) -> str | None:
+    """Return the dotted name of something registered; for settings that is their category."""
+    name = getattr(item, "name", None) or getattr(item, "category", None)
+    return name if isinstance(name, str) else None
+
+
+def check_once(plugins: Sequence[LoadedPlugin], what: str, items: Iterable[Any]) -> None:
+    """Refuse two registered things of one kind with the same name.
+
+    Raises:
+        PluginError: With the name.
+    """
+    for name, count in Counter(name_of(item) or "" for item in items).items():
+        owner = next((each for each in plugins if each.name == name.partition(".")[0]), None)
+        if count > 1 and owner is not None:
+            raise owner.broken(f"the {what} {name!r} is registered twice.")
+
+
+def check_all_tables(plugins: Iterable[LoadedPlugin]) -> None:
+    """Refuse a table outside its plugin's schema, or one whose keys do not begin with the tenant.
+
+    Raises:
+        PluginError: With the table.
+    """
+    for plugin in plugins:
+        for sentence in check_tables({plugin.name: str(plugin.folder)}):
+            raise plugin.broken(sentence)
+
+
+def check_routes(
+    plugins: Iterable[LoadedPlugin], routes: Mapping[str, Mapping[str, Sequence[Any]]], known: frozenset[str]
+) -> None:
+    """Refuse a route without a guard, with an unknown permission, or at an address that is taken.
+
+    Args:
+        plugins: In order; the later of two that clash is at fault.
+        routes: Prefix of the addresses to plugin to handlers.
+        known: The names of the registered permissions.
+
+    Raises:
+        PluginError: With the handler's name.
+    """
+    taken: dict[tuple[str, str], str] = {}
+    for plugin in plugins:
+        for prefix, handlers in routes.items():
+            for handler in handlers.get(plugin.name, ()):
+                if not isinstance(handler, HTTPRouteHandler):
+                    raise plugin.broken(f"{handler!r} is no HTTP route handler.")
+                _check_guards(plugin, handler, known)
+                for path in handler.paths:
+                    _check_address(plugin, handler, prefix + path, taken)
+
+
+def _check_guards(plugin: LoadedPlugin, handler: HTTPRouteHandler, known: frozenset[str]) -> None:
+    guards = list(handler.guards or ())
+    for guard in guards:
+        if isinstance(guard, Requires) and guard.permission.name not in known:
+            raise _broken(plugin, handler, f"asks for {guard.permission.name!r}, which no plugin registers.")
+    if not any(isinstance(guard, Requires) or guard in (public, signed_in) for guard in guards):
+        raise _broken(plugin, handler, "has neither requires(...), nor signed_in, nor public among its guards.")
+
+
+def _check_address(
+    plugin: LoadedPlugin, handler: HTTPRouteHandler, address: str, taken: dict[tuple[str, str], str]
+) -> None:
+    first = address.removeprefix("/").partition("/")[0]
+    if first in _OURS and not address.startswith(f"{API}/"):
+        raise _broken(plugin, handler, f"stands at {address}, and everything below /{first} is the kernel's.")
+    shape = _PARAMETER.sub("{}", address)
+    for method in sorted(handler.http_methods):
+        if (owner := taken.get((method, shape))) is not None:
+            raise _broken(plugin, handler, f"stands at {method} {address}, as a route of {owner!r} does already.")
+        taken[method, shape] = plugin.name
+
+
+def _broken(plugin: LoadedPlugin, handler: HTTPRouteHandler, reason: str) -> PluginError:
+    return plugin.broken(f"the route {handler.handler_name} {reason}", str(plugin.folder / "routes.py"))
