@@ -83,8 +83,8 @@ def check_all_tables(plugins: Iterable[LoadedPlugin]) -> None:
         PluginError: With the table.
     """
     for plugin in plugins:
-        for sentence in check_tables({plugin.name: str(plugin.folder)}):
-            raise plugin.broken(sentence)
+        for file, sentence in check_tables(plugin.name, plugin.folder):
+            raise plugin.broken(sentence, file)
 
 
 def check_routes(

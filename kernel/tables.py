@@ -6,7 +6,7 @@ transactions stand in `kernel.db`. Reads select columns of these classes: there 
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -218,25 +218,19 @@ class Outbox(KernelTable, audited=False):
     last_error: Mapped[str | None]
 
 
-def check_tables(folders: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each table that breaks a rule of tenancy; nothing if all is well.
+def check_tables(plugin: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the file and a sentence for each table of a plugin that breaks a rule of tenancy.
 
     Args:
-        folders: Name to folder, of the plugins to check; tables of others, such as one that was set aside, are left
-            out.
+        plugin: Its name.
+        folder: Of its package; a table belongs to whoever declares it, whatever schema it claims.
     """
-    problems: list[str] = []
-    for table in metadata.tables.values():
+    for table in list(metadata.tables.values()):
         file = getattr(sys.modules.get(table.info.get("module", "")), "__file__", None)
-        if file is None:
-            if folder := folders.get(table.schema or ""):
-                place = f"{table.schema!r} ({folder})"
-                problems.append(f"{place}: the table {table.fullname} is not made from a class of table_base.")
-            continue
-        owner = next((name for name, folder in folders.items() if Path(folder) in Path(file).parents), None)
-        if owner is not None:
-            problems += [f"{owner!r} ({file}): {sentence}" for sentence in _table_problems(table, owner)]
-    return problems
+        if file is None and table.schema == plugin:
+            yield str(folder), f"the table {table.fullname} is not made from a class of table_base."
+        elif file is not None and folder in Path(file).parents:
+            yield from ((file, sentence) for sentence in _table_problems(table, plugin))
 
 
 def _table_problems(table: Table, owner: str) -> Iterable[str]:
