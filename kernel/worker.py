@@ -35,6 +35,15 @@ async def run_worker(deployment: Deployment, stop: asyncio.Event) -> None:
         await database.close()
 
 
+async def deliver_due_events(deployment: Deployment) -> None:
+    """Deliver every event that is due and return when nothing is; for tests and commands."""
+    database = Database(deployment.settings.worker_database_url, deployment=deployment, pool_size=LANES + 1)
+    try:
+        await Dispatcher(deployment, database).settle()
+    finally:
+        await database.close()
+
+
 async def _deliver_events(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
     try:
         await keep_going(dispatcher.round, stop, what="events")

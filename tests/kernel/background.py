@@ -200,6 +200,14 @@ class Stage:
             )
         self.tenant = await self.deployment.tenants.by_id(self.tenant.id, version=self.tenant.version + 1)
 
+    async def switch_tenant_off(self) -> None:
+        """Switch the tenant off, as an operator does."""
+        async with self.deployment.operator_session(None, "test") as db:
+            driver = await db.driver()
+            await driver.execute(
+                "UPDATE kernel.tenants SET is_active = false, version = version + 1 WHERE id = $1", self.tenant.id
+            )
+
     async def new_tenant(self) -> Tenant:
         """Make a tenant."""
         tenant_id = new_id()

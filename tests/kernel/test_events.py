@@ -186,11 +186,7 @@ async def test_rows_of_a_plugin_that_was_switched_off_since_wait_uncounted(stage
 
 async def test_rows_of_a_tenant_that_is_switched_off_wait(stage: Stage) -> None:
     await stage.publish("a")
-    async with stage.deployment.operator_session(None, "test") as db:
-        driver = await db.driver()
-        await driver.execute(
-            "UPDATE kernel.tenants SET is_active = false, version = version + 1 WHERE id = $1", stage.tenant.id
-        )
+    await stage.switch_tenant_off()
 
     async with dispatching(stage) as dispatcher:
         await dispatcher.settle()

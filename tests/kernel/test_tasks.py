@@ -8,10 +8,10 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from kernel.db import Database, Origin
+from kernel.db import Database
 from kernel.embedded import Stack
 from kernel.ids import new_id
-from kernel.queue import KERNEL_TASKS, Queue
+from kernel.queue import Queue
 from kernel.settings import Settings
 from kernel.tasks import NoPayload, Task, enqueue
 from tests.kernel.background import (
@@ -174,6 +174,16 @@ async def test_jobs_of_a_plugin_that_is_switched_off_wait_uncounted(stage: Stage
     assert await stage.traces() == [("errand", "a")]
 
 
+async def test_jobs_of_a_tenant_that_is_switched_off_wait(stage: Stage) -> None:
+    await _enqueue(stage, "a")
+    await stage.switch_tenant_off()
+
+    async with working(stage):
+        await until(lambda: _is_put_off(stage))
+
+    assert await stage.traces() == []
+
+
 async def test_a_job_whose_worker_was_killed_runs_again_once_in_effect(stage: Stage) -> None:
     await _enqueue(stage, "a", "hang")
     with process(stage.deployment.settings, "worker", "hanging") as worker:
@@ -239,12 +249,11 @@ async def test_a_stop_that_cannot_wait_puts_the_job_back_uncounted(stage: Stage)
 
 
 async def test_a_schedule_starts_once_for_each_tenant_where_the_plugin_acts(stage: Stage) -> None:
-    schedule = "FROM queue.pgqueuer_schedules WHERE entrypoint = 'probe.round'"
     off = await stage.new_tenant()
     on, stage.tenant = stage.tenant, off
     await stage.switch_plugins()
     async with working(stage):
-        await until(lambda: stage.worker.fetchval(f"SELECT count(*) = 1 {schedule}"))
+        await until(lambda: _schedule_is_known(stage, "probe.round"))
     await stage.worker.execute("UPDATE queue.pgqueuer_schedules SET next_run = now() WHERE entrypoint = 'probe.round'")
 
     async with working(stage), working(stage):
@@ -255,8 +264,7 @@ async def test_a_schedule_starts_once_for_each_tenant_where_the_plugin_acts(stag
     assert await stage.traces(of=off) == []
 
 
-async def test_old_lines_of_the_queue_log_are_removed(stage: Stage) -> None:
-    (prune,) = KERNEL_TASKS
+async def test_old_lines_of_the_queue_log_are_removed_by_a_schedule_without_tenant(stage: Stage) -> None:
     for days, aggregated in ((8, True), (8, False), (6, True)):
         await stage.worker.execute(
             "INSERT INTO queue.pgqueuer_log (job_id, status, priority, entrypoint, aggregated, created)"
@@ -264,16 +272,20 @@ async def test_old_lines_of_the_queue_log_are_removed(stage: Stage) -> None:
             days,
             aggregated,
         )
-    database = Database(stage.deployment.settings.worker_database_url, deployment=stage.deployment, pool_size=1)
-    async with database.transaction(Origin(tenant_id=None)) as db:
-        assert prune.handle is not None
-        await prune.handle(db, NoPayload())
-    await database.close()
+    async with working(stage):
+        await until(lambda: _schedule_is_known(stage, "kernel.prune_queue_log"))
+    await stage.worker.execute("UPDATE queue.pgqueuer_schedules SET next_run = now()")
 
-    rows = await stage.worker.fetch(
-        "SELECT job_id, aggregated FROM queue.pgqueuer_log WHERE entrypoint = 'probe.old' ORDER BY id"
-    )
+    old = "FROM queue.pgqueuer_log WHERE entrypoint = 'probe.old'"
+    async with working(stage):
+        await until(lambda: stage.worker.fetchval(f"SELECT count(*) < 3 {old}"))
+
+    rows = await stage.worker.fetch(f"SELECT job_id, aggregated {old} ORDER BY id")
     assert [tuple(row) for row in rows] == [(8, False), (6, True)]
+
+
+async def _schedule_is_known(stage: Stage, task: str) -> bool:
+    return await stage.worker.fetchval("SELECT count(*) = 1 FROM queue.pgqueuer_schedules WHERE entrypoint = $1", task)  # type: ignore[no-any-return]
 
 
 async def _is_empty(stage: Stage) -> bool:

@@ -16,6 +16,7 @@ from kernel.errors import NotFound
 from kernel.faults import describe
 from kernel.settings import Settings
 from kernel.tasks import enqueue
+from kernel.worker import deliver_due_events
 from tests.kernel.background import ERRAND, Errand, Stage, background_settings, staged, until, working
 
 
@@ -58,6 +59,15 @@ async def test_events_and_jobs_go_on_after_a_crash_of_postgresql(own_stack: Stac
             await until(lambda: _is_done(stage))
 
         assert await stage.traces() == [("errand", "a"), *((who, key) for who in ("first", "second") for key in keys)]
+
+
+async def test_due_events_are_delivered_at_once_where_no_worker_runs(own_settings: Settings) -> None:
+    async with staged(own_settings) as stage:
+        await stage.publish("a")
+
+        await deliver_due_events(stage.deployment)
+
+        assert await stage.traces() == [("first", "a"), ("second", "a")]
 
 
 async def _works_on_both(stage: Stage) -> bool:
