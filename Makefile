@@ -1,14 +1,13 @@
 # Everything happens in .venv, whatever else is active. Python 3.11 or newer, make and a package index are enough.
 
-PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
-	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 JOBS ?= logical
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CODE := $(wildcard kernel plugins tests benchmarks)
 
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run test check fix bench migration docs lock clean
+.PHONY: help setup run test cover check fix bench migration docs lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +19,12 @@ run: .venv/installed ## serve the demo with its own PostgreSQL and Valkey (PORT=
 
 test: .venv/installed ## run the whole suite (JOBS=, ARGS="-k redeem")
 	$(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(ARGS)
+
+cover: .venv/installed ## run the suite and tell what it does not reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 check: .venv/installed ## check format, style, types, import contracts, architecture and documents
 	$(BIN)/ruff format --check .
@@ -51,11 +56,15 @@ clean: ## remove .venv, caches and builds; the data in .collegium stay
 	rm -rf .venv build dist *.egg-info .coverage htmlcov .hypothesis .*_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
 
-# Nothing is fetched that the lock file does not pin, the build backend included.
+# Nothing is fetched that the lock file does not pin, the build backend included. A .venv whose Python works is kept.
 .venv/installed: pyproject.toml requirements.lock
-	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed: install it, or name it by PYTHON=.' >&2; exit 2; }
-	@echo 'Installing into .venv what requirements.lock names; this takes about a minute.'
-	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		for python in $(PYTHON); do \
+			$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+				&& exec $$python -m venv --clear .venv; \
+		done; \
+		echo 'Python 3.11 or newer is needed: install it, or name it by PYTHON=.' >&2; exit 2; }
+	@echo 'Installing into .venv what requirements.lock names; from nothing this takes about a minute.'
 	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -15,8 +15,8 @@ from tests.architecture.sources import ROOT, sources
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
-# What the pytest plugin for authors needs besides: whoever runs it has pytest.
-FOR_TESTS = {"pytest", "httpx"}
+# Modules that only another tool loads, which then is there.
+LOADED_BY_TOOLS = {"kernel/mypy_plugin.py": {"mypy"}, "kernel/testing.py": {"httpx", "pytest"}}
 
 
 def declared() -> list[Requirement]:
@@ -67,7 +67,7 @@ def test_the_product_imports_only_what_it_declares() -> None:
         for source in sources(ROOT, "kernel/**/*.py", "plugins/**/*.py")
         for name in _imported(source.tree) - set(sys.stdlib_module_names) - {"kernel", "plugins"}
         if own.isdisjoint(map(canonicalize_name, origins.get(name, [])))
-        and not (source.path == "kernel/testing.py" and name in FOR_TESTS)
+        and name not in LOADED_BY_TOOLS.get(source.path, ())
     }
     assert undeclared == set()
 
