@@ -12,8 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.metadata import distribution
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -120,9 +119,6 @@ async def common_passwords() -> frozenset[str]:
 @cache
 def _common_passwords() -> frozenset[str]:
     # Read as a file of its own: importing the package keeps 15 MB of other dictionaries in memory.
-    spec = find_spec("zxcvbn")
-    places = spec.submodule_search_locations if spec else None
-    if not places:
-        raise RuntimeError("the package zxcvbn, which holds the list of common passwords, is not installed")
-    lists = runpy.run_path(str(Path(places[0]) / "frequency_lists.py"))["FREQUENCY_LISTS"]
+    file = distribution("zxcvbn").locate_file("zxcvbn/frequency_lists.py")
+    lists = runpy.run_path(str(file))["FREQUENCY_LISTS"]
     return frozenset(lists["passwords"][:_COMMON])

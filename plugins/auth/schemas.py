@@ -17,7 +17,7 @@ PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
 ShortText = Annotated[str, Meta(min_length=1, max_length=100)]
 LongText = Annotated[str, Meta(min_length=1, max_length=2000)]
 Phone = Annotated[str, Meta(max_length=20, pattern=r"^\+?[0-9 ()./-]{3,}$")]
-RefreshTokenText = Annotated[str, Meta(min_length=1, max_length=500)]
+RefreshTokenText = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class RegisterRequest(Body, frozen=True, kw_only=True):
