@@ -1,0 +1,182 @@
+"""What makes, changes, publishes and deletes courses."""
+
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from msgspec import UNSET, Struct, structs
+from sqlalchemy import Update, Uuid, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.errors import FieldError
+from kernel.events import publish
+from kernel.ids import new_id
+from plugins.courses import rules
+from plugins.courses.actions.constraints import constraint_errors
+from plugins.courses.actions.slugs import COURSE_NUMBER, take_slug
+from plugins.courses.errors import (
+    CategoryNotFound,
+    CourseHasEnrollments,
+    CourseIncomplete,
+    CourseNotFound,
+    ReviewRequired,
+    SlugTaken,
+)
+from plugins.courses.events import CoursePublished
+from plugins.courses.permissions import DELETE, EDIT, PUBLISH
+from plugins.courses.queries.courses import course_details
+from plugins.courses.queries.videos import IN_CURRICULUM
+from plugins.courses.queries.viewing import owned
+from plugins.courses.schemas.courses import CourseDetails, CreateCourseRequest, UpdateCourseRequest
+from plugins.courses.settings import SETTINGS, CoursesSettings
+from plugins.courses.tables import Course, CourseSection, CourseVideo
+
+_COLUMNS = (
+    "title",
+    "short_description",
+    "description",
+    "category_id",
+    "level",
+    "language",
+    "is_free",
+    "requires_code",
+    "max_students",
+)
+_INSERT = (
+    insert(Course)
+    .values(
+        id=bindparam("id"),
+        slug=bindparam("slug"),
+        instructor_id=bindparam("instructor_id"),
+        price=bindparam("price"),
+        **{name: bindparam(name) for name in _COLUMNS},
+    )
+    .on_conflict_do_nothing(index_elements=["tenant_id", "slug"])
+    .returning(Course.id)
+)
+_IS_IT = (Course.id == bindparam("course", type_=Uuid), owned())
+_DELETE = delete(Course).where(*_IS_IT)
+_SECTIONS = (
+    select(func.count())
+    .select_from(CourseSection)
+    .where(CourseSection.course_id == Course.id, CourseSection.is_published)
+    .scalar_subquery()
+)
+_VIDEOS = (
+    select(func.count())
+    .select_from(CourseVideo.__table__.join(CourseSection.__table__, CourseSection.id == CourseVideo.section_id))
+    .where(CourseSection.course_id == Course.id, IN_CURRICULUM)
+    .scalar_subquery()
+)
+_READINESS = select(Course.instructor_id, _SECTIONS.label("sections"), _VIDEOS.label("videos")).where(*_IS_IT)
+_PUBLISH = (
+    update(Course)
+    .where(*_IS_IT, Course.status != "published")
+    .values(status="published", published_at=func.coalesce(Course.published_at, func.now()))
+)
+
+
+class Readiness(Struct, frozen=True):
+    """What decides whether a course can be published."""
+
+    instructor_id: UUID
+    sections: int
+    videos: int
+
+
+@cache
+def _update(columns: frozenset[str]) -> Update:
+    values: dict[str, Any] = {name: bindparam(name) for name in sorted(columns)}
+    return update(Course).where(*_IS_IT).values(values)
+
+
+async def create_course(db: Db, actor: Actor, order: CreateCourseRequest) -> CourseDetails:
+    """Make a draft that belongs to the actor.
+
+    Needs: courses.course.create
+
+    Raises:
+        SlugTaken: Another course has the slug that was asked for.
+        CategoryNotFound: The category is not there.
+    """
+    course_id = new_id()
+    values: dict[str, Any] = {
+        "id": course_id,
+        "instructor_id": actor.id,
+        "price": Decimal(order.price),
+        **{name: getattr(order, name) for name in _COLUMNS},
+    }
+
+    async def put(slug: str) -> bool:
+        return await db.value(_INSERT, slug=slug, **values) is not None
+
+    with constraint_errors(fk_courses_tenant_id_category_id=CategoryNotFound):
+        if order.slug is None:
+            await take_slug(db, order.title, COURSE_NUMBER, put)
+        elif not await put(rules.slug_of(order.slug)):
+            raise SlugTaken(errors=[FieldError("slug", SlugTaken.title)])
+    return await course_details(db, actor, course_id)
+
+
+async def update_course(db: Db, actor: Actor, course_id: UUID, order: UpdateCourseRequest) -> CourseDetails:
+    """Change a course.
+
+    Needs: courses.course.edit
+
+    Raises:
+        CourseNotFound: It is not there, or not the actor's.
+        SlugTaken: Another course has the new slug.
+        CategoryNotFound: The new category is not there.
+    """
+    owner = actor.limited_to(EDIT)
+    changes = {name: value for name, value in structs.asdict(order).items() if value is not UNSET}
+    if "slug" in changes:
+        changes["slug"] = rules.slug_of(changes["slug"])
+    if "price" in changes:
+        changes["price"] = Decimal(changes["price"])
+    with constraint_errors(fk_courses_tenant_id_category_id=CategoryNotFound, uq_courses_tenant_id_slug=SlugTaken):
+        if changes and not await db.run(_update(frozenset(changes)), course=course_id, owner=owner, **changes):
+            raise CourseNotFound
+    return await course_details(db, actor, course_id)
+
+
+async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
+    """Remove a course in which nobody has ever enrolled, with all that is in it.
+
+    Needs: courses.course.delete
+
+    Raises:
+        CourseNotFound: It is not there, or not the actor's.
+        CourseHasEnrollments: Somebody is or was enrolled.
+    """
+    owner = actor.limited_to(DELETE)
+    with constraint_errors(fk_course_enrollments_tenant_id_course_id=CourseHasEnrollments):
+        if not await db.run(_DELETE, course=course_id, owner=owner):
+            raise CourseNotFound
+
+
+async def publish_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
+    """Show a course to everyone; one that is published already stays so.
+
+    Needs: courses.course.publish
+    Emits: courses.course.published
+
+    Raises:
+        ReviewRequired: The tenant lets administrators alone publish.
+        CourseNotFound: It is not there, or not the actor's.
+        CourseIncomplete: Names each thing that is missing.
+    """
+    owner = actor.limited_to(PUBLISH)
+    if owner is not None and db.tenant.setting(SETTINGS, CoursesSettings).review_required:
+        raise ReviewRequired
+    course = await db.row(Readiness, _READINESS, course=course_id, owner=owner)
+    if course is None:
+        raise CourseNotFound
+    if missing := rules.missing_items(sections=course.sections, videos=course.videos):
+        raise CourseIncomplete(errors=missing)
+    if await db.run(_PUBLISH, course=course_id, owner=owner):
+        await publish(db, CoursePublished(course_id=course_id, instructor_id=course.instructor_id))
+    return await course_details(db, actor, course_id)

@@ -1,0 +1,40 @@
+"""The door for other plugins: find courses and videos, enrol somebody, open a video, hear what has happened."""
+
+from plugins.courses.actions.enrollments import enroll_by_code, grant_video
+from plugins.courses.errors import CourseFull, CourseNotFound, CourseNotPublished, VideoNotFound
+from plugins.courses.events import (
+    CourseCompleted,
+    CoursePublished,
+    CurriculumChanged,
+    EnrollmentDropped,
+    StudentEnrolled,
+    VideoCompleted,
+)
+from plugins.courses.queries.courses import course_by_slug, courses_by_id
+from plugins.courses.queries.courses import course_ref as course_for_codes
+from plugins.courses.queries.videos import video_ref
+from plugins.courses.schemas.courses import CourseRef
+from plugins.courses.schemas.curriculum import VideoRef
+from plugins.courses.schemas.enrollments import Enrollment
+
+__all__ = [
+    "CourseCompleted",
+    "CourseFull",
+    "CourseNotFound",
+    "CourseNotPublished",
+    "CoursePublished",
+    "CourseRef",
+    "CurriculumChanged",
+    "Enrollment",
+    "EnrollmentDropped",
+    "StudentEnrolled",
+    "VideoCompleted",
+    "VideoNotFound",
+    "VideoRef",
+    "course_by_slug",
+    "course_for_codes",
+    "courses_by_id",
+    "enroll_by_code",
+    "grant_video",
+    "video_ref",
+]

@@ -1,0 +1,5 @@
+"""Temporary."""
+
+from kernel.demo import DemoStep
+
+STEPS: tuple[DemoStep, ...] = ()

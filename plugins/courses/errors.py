@@ -1,0 +1,122 @@
+"""Why courses refuse; each condition has its own stable code."""
+
+from kernel.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class CourseNotFound(NotFound):
+    """No course has this id, or not for this person."""
+
+    code = "courses.not_found"
+    title = "There is no such course."
+
+
+class SectionNotFound(NotFound):
+    """No section has this id, or not for this person."""
+
+    code = "courses.section_not_found"
+    title = "There is no such section."
+
+
+class VideoNotFound(NotFound):
+    """No video has this id, or not for this person."""
+
+    code = "courses.video_not_found"
+    title = "There is no such video."
+
+
+class CategoryNotFound(NotFound):
+    """No category has this id."""
+
+    code = "courses.category_not_found"
+    title = "There is no such category."
+
+
+class EnrollmentNotFound(NotFound):
+    """The person has never been enrolled."""
+
+    code = "courses.enrollment_not_found"
+    title = "You are not enrolled in this course."
+
+
+class SlugTaken(Conflict):
+    """Another course, or category, has this slug."""
+
+    code = "courses.slug_taken"
+    title = "This slug is taken."
+
+
+class CategoryCycle(Conflict):
+    """The parent of a category would be one of its own descendants."""
+
+    code = "courses.category_cycle"
+    title = "A category cannot stand below itself."
+
+
+class CourseIncomplete(Conflict):
+    """Something is missing before the course can be published; `errors` names each item."""
+
+    code = "courses.incomplete"
+    title = "Something is missing before this course can be published."
+
+
+class ReviewRequired(Forbidden):
+    """In this tenant courses are published by administrators."""
+
+    code = "courses.review_required"
+    title = "Courses are published by an administrator here."
+
+
+class CourseHasEnrollments(Conflict):
+    """Somebody is or was enrolled, and would lose what they have learnt."""
+
+    code = "courses.has_enrollments"
+    title = "Students are enrolled in this course. Archive it instead."
+
+
+class CourseNotPublished(Conflict):
+    """The course takes nobody at present."""
+
+    code = "courses.not_published"
+    title = "This course is not open at present."
+
+
+class CourseFull(Conflict):
+    """All places are taken."""
+
+    code = "courses.full"
+    title = "All places of this course are taken."
+
+
+class EnrollmentCompleted(Conflict):
+    """A completed course cannot be dropped."""
+
+    code = "courses.enrollment_completed"
+    title = "You have completed this course already."
+
+
+class CodeRequired(Forbidden):
+    """An access code opens it, nothing else."""
+
+    code = "courses.code_required"
+    title = "This needs an access code."
+
+
+class NotEnrolled(Forbidden):
+    """Only those who are enrolled may watch."""
+
+    code = "courses.not_enrolled"
+    title = "Enrol in the course to watch this."
+
+
+class SourceInvalid(Invalid):
+    """The source of a video does not fit its type; `errors` names the field."""
+
+    code = "courses.source_invalid"
+    title = "The source of the video does not fit its type."
+
+
+class RangesInvalid(Invalid):
+    """A watched range is no part of the video; `errors` names it."""
+
+    code = "courses.ranges_invalid"
+    title = "What was watched is no part of the video."

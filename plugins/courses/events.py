@@ -1,0 +1,61 @@
+"""What has happened to courses."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from kernel.events import Event
+
+
+class CoursePublished(Event, frozen=True, kw_only=True):
+    """A course can be seen by everyone."""
+
+    name: ClassVar[str] = "courses.course.published"
+    course_id: UUID
+    instructor_id: UUID
+
+
+class CurriculumChanged(Event, frozen=True, kw_only=True):
+    """Published videos of a course came, went or have another length."""
+
+    name: ClassVar[str] = "courses.curriculum.changed"
+    course_id: UUID
+
+
+class StudentEnrolled(Event, frozen=True, kw_only=True):
+    """Somebody is enrolled in a course, for the first time or again."""
+
+    name: ClassVar[str] = "courses.enrollment.created"
+    enrollment_id: UUID
+    course_id: UUID
+    user_id: UUID
+    access_code_id: UUID | None
+
+
+class EnrollmentDropped(Event, frozen=True, kw_only=True):
+    """Somebody has left a course."""
+
+    name: ClassVar[str] = "courses.enrollment.dropped"
+    enrollment_id: UUID
+    course_id: UUID
+    user_id: UUID
+
+
+class VideoCompleted(Event, frozen=True, kw_only=True):
+    """Somebody has watched a video, once and for all."""
+
+    name: ClassVar[str] = "courses.video.completed"
+    video_id: UUID
+    course_id: UUID
+    user_id: UUID
+
+
+class CourseCompleted(Event, frozen=True, kw_only=True):
+    """Somebody has watched every published video of a course."""
+
+    name: ClassVar[str] = "courses.enrollment.completed"
+    enrollment_id: UUID
+    course_id: UUID
+    user_id: UUID
+
+
+EVENTS = (CoursePublished, CurriculumChanged, StudentEnrolled, EnrollmentDropped, VideoCompleted, CourseCompleted)

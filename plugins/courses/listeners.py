@@ -1,0 +1,21 @@
+"""Keeps the counters: each listener counts anew, so that it may come late, twice, or in another order."""
+
+from kernel.db import Db
+from kernel.events import Listener
+from plugins.courses.actions.recounts import count_curriculum, count_places
+from plugins.courses.events import CurriculumChanged, EnrollmentDropped, StudentEnrolled
+
+
+async def _count_places(db: Db, event: StudentEnrolled | EnrollmentDropped) -> None:
+    await count_places(db, event.course_id)
+
+
+async def _count_curriculum(db: Db, event: CurriculumChanged) -> None:
+    await count_curriculum(db, event.course_id)
+
+
+LISTENERS = (
+    Listener(StudentEnrolled, "courses.count_places_after_enrolling", _count_places),
+    Listener(EnrollmentDropped, "courses.count_places_after_dropping", _count_places),
+    Listener(CurriculumChanged, "courses.count_curriculum", _count_curriculum),
+)

@@ -1,0 +1,39 @@
+"""What roles may do with courses."""
+
+from kernel.auth import Permission
+
+BROWSE = Permission(
+    "courses.course.browse", "See the published courses", {"admin": "any", "instructor": "any", "student": "any"}
+)
+VIEW = Permission(
+    "courses.course.view",
+    "See courses that are not published: all, one's own, or those one is enrolled in",
+    {"admin": "any", "instructor": "own", "student": "assigned"},
+)
+CREATE = Permission("courses.course.create", "Make courses", {"admin": "any", "instructor": "own"})
+EDIT = Permission("courses.course.edit", "Change courses and what is in them", {"admin": "any", "instructor": "own"})
+PUBLISH = Permission("courses.course.publish", "Publish courses", {"admin": "any", "instructor": "own"})
+DELETE = Permission("courses.course.delete", "Delete courses", {"admin": "any", "instructor": "own"})
+EDIT_CATEGORIES = Permission("courses.category.edit", "Make and change categories", {"admin": "any"})
+ENROLL = Permission("courses.enrollment.create", "Enrol in courses and leave them", {"student": "own"})
+VIEW_STUDENTS = Permission(
+    "courses.enrollment.view", "See who is enrolled in a course", {"admin": "any", "instructor": "own"}
+)
+WATCH = Permission(
+    "courses.video.watch",
+    "Watch videos: all, those of one's own courses, or of those one is enrolled in",
+    {"admin": "any", "instructor": "own", "student": "assigned"},
+)
+
+PERMISSIONS = (
+    BROWSE,
+    VIEW,
+    CREATE,
+    EDIT,
+    PUBLISH,
+    DELETE,
+    EDIT_CATEGORIES,
+    ENROLL,
+    VIEW_STUDENTS,
+    WATCH,
+)

@@ -1,0 +1,62 @@
+"""The manifest of courses and what it registers."""
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import Permission
+from kernel.demo import DemoStep
+from kernel.events import Event, Listener
+from kernel.hookspecs import hookimpl
+from kernel.plugin import Plugin
+from kernel.settings import SettingsSpec
+from plugins.courses.demo import STEPS
+from plugins.courses.events import EVENTS
+from plugins.courses.listeners import LISTENERS
+from plugins.courses.permissions import PERMISSIONS
+from plugins.courses.routes import ROUTES
+from plugins.courses.settings import SETTINGS
+
+PLUGIN = Plugin(
+    name="courses",
+    version="1.0.0",
+    kernel=">=1,<2",
+    requires=("auth", "media"),
+    summary="Courses with videos, enrolment and progress.",
+)
+
+
+@hookimpl
+def register_routes() -> Sequence[HTTPRouteHandler]:
+    """Return the HTTP handlers."""
+    return ROUTES
+
+
+@hookimpl
+def register_permissions() -> Sequence[Permission]:
+    """Return the permissions."""
+    return PERMISSIONS
+
+
+@hookimpl
+def register_events() -> Sequence[type[Event]]:
+    """Return the events."""
+    return EVENTS
+
+
+@hookimpl
+def register_listeners() -> Sequence[Listener]:
+    """Return the listeners."""
+    return LISTENERS
+
+
+@hookimpl
+def register_settings() -> Sequence[SettingsSpec]:
+    """Return the settings of a tenant."""
+    return (SETTINGS,)
+
+
+@hookimpl
+def seed_demo() -> Sequence[DemoStep]:
+    """Return the demonstration's courses."""
+    return STEPS

@@ -1,0 +1,1 @@
+"""Reads of courses, as Structs for whoever asks."""

@@ -1,0 +1,151 @@
+"""Reads of single courses: for whoever looks at one, and for other plugins."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from msgspec import Struct, structs
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, select
+
+from kernel.auth import Actor
+from kernel.db import Db
+from plugins.auth import api as auth
+from plugins.courses.errors import CourseNotFound
+from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
+from plugins.courses.queries.viewing import IS_VISIBLE, VIEWER, Standing, check_may_browse, viewer_of
+from plugins.courses.schemas.courses import CourseDetails, CourseRef, OwnEnrollment
+from plugins.courses.schemas.texts import EnrollmentStatus
+from plugins.courses.settings import SETTINGS, CoursesSettings
+from plugins.courses.tables import Course, CourseEnrollment
+
+OWN_ENROLLMENT = and_(CourseEnrollment.course_id == Course.id, CourseEnrollment.user_id == VIEWER)
+_OWN_COLUMNS = (
+    CourseEnrollment.id.label("enrollment_id"),
+    CourseEnrollment.status.label("enrollment_status"),
+    CourseEnrollment.progress.label("enrollment_progress"),
+)
+_DETAILS = (
+    select(
+        *CARD_COLUMNS,
+        Course.description,
+        Course.max_students,
+        Course.is_published,
+        Course.created_at,
+        Course.updated_at,
+        *_OWN_COLUMNS,
+    )
+    .select_from(CARD_FROM.outerjoin(CourseEnrollment.__table__, OWN_ENROLLMENT))
+    .where(Course.id == bindparam("course"), IS_VISIBLE)
+)
+_SEEN = (
+    select(
+        Course.id,
+        Course.instructor_id,
+        CourseEnrollment.status.label("enrollment_status"),
+    )
+    .select_from(Course.__table__.outerjoin(CourseEnrollment.__table__, OWN_ENROLLMENT))
+    .where(Course.id == bindparam("course"), IS_VISIBLE)
+)
+_REFERENCE_COLUMNS = (
+    Course.id,
+    Course.title,
+    Course.slug,
+    Course.instructor_id,
+    Course.status,
+    Course.requires_code,
+    Course.thumbnail_url,
+)
+_REFERENCES = select(*_REFERENCE_COLUMNS).where(Course.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+_REFERENCE = select(*_REFERENCE_COLUMNS).where(Course.id == bindparam("id"))
+_REFERENCE_BY_SLUG = select(*_REFERENCE_COLUMNS).where(Course.slug == bindparam("slug"))
+
+
+class DetailsRow(CardRow, frozen=True):
+    """The selected columns of a course's page."""
+
+    description: str | None
+    max_students: int | None
+    is_published: bool
+    created_at: datetime
+    updated_at: datetime
+    enrollment_id: UUID | None
+    enrollment_status: EnrollmentStatus
+    enrollment_progress: Decimal
+
+
+class SeenCourse(Struct, frozen=True):
+    """The selected columns of a course that somebody may see."""
+
+    id: UUID
+    instructor_id: UUID
+    enrollment_status: EnrollmentStatus | None
+
+
+async def course_details(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
+    """Return a course as this person sees it.
+
+    Raises:
+        CourseNotFound: There is none, or not for this person.
+    """
+    check_may_browse(db, actor)
+    row = await db.row(DetailsRow, _DETAILS, course=course_id, **viewer_of(actor).parameters)
+    if row is None:
+        raise CourseNotFound
+    people = await auth.users_by_id(db, {row.instructor_id})
+    enrollment = None
+    if row.enrollment_id is not None:
+        enrollment = OwnEnrollment(row.enrollment_id, row.enrollment_status, row.enrollment_progress)
+    shown = card(row, people, db.tenant.setting(SETTINGS, CoursesSettings).currency)
+    return CourseDetails(
+        **structs.asdict(shown),
+        description=row.description,
+        max_students=row.max_students,
+        is_published=row.is_published,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        enrollment=enrollment,
+    )
+
+
+async def standing(db: Db, actor: Actor, course_id: UUID) -> Standing:
+    """Return how somebody stands in a course.
+
+    Raises:
+        CourseNotFound: There is none, or not for this person.
+    """
+    check_may_browse(db, actor)
+    viewer = viewer_of(actor)
+    course = await db.row(SeenCourse, _SEEN, course=course_id, **viewer.parameters)
+    if course is None:
+        raise CourseNotFound
+    return Standing(
+        manages=viewer.manages(course.instructor_id),
+        is_enrolled=course.enrollment_status in ("active", "completed"),
+        is_signed_in=actor.user_id is not None,
+    )
+
+
+async def course_ref(db: Db, course_id: UUID) -> CourseRef:
+    """Return a course of any state, for a plugin that asks for the right itself.
+
+    Raises:
+        CourseNotFound: There is none in this tenant.
+    """
+    course = await db.row(CourseRef, _REFERENCE, id=course_id)
+    if course is None:
+        raise CourseNotFound
+    return course
+
+
+async def course_by_slug(db: Db, slug: str) -> CourseRef | None:
+    """Return the course with this slug, in any state."""
+    return await db.row(CourseRef, _REFERENCE_BY_SLUG, slug=slug)
+
+
+async def courses_by_id(db: Db, ids: Iterable[UUID]) -> dict[UUID, CourseRef]:
+    """Return courses of any state; those that are not there are left out."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    return {course.id: course for course in await db.rows(CourseRef, _REFERENCES, ids=wanted)}

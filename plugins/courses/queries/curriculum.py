@@ -1,0 +1,120 @@
+"""Reads of a course's sections and videos, in their order; unpublished ones are their author's alone."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import Boolean, Integer, Uuid, bindparam, func, or_, select
+
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.routing import Page, rows_for
+from plugins.courses.errors import SectionNotFound
+from plugins.courses.queries.courses import standing
+from plugins.courses.queries.videos import IN_CURRICULUM, OWN_PROGRESS, VIDEO_COLUMNS, VideoRow, shown_video
+from plugins.courses.queries.viewing import check_may_browse
+from plugins.courses.schemas.curriculum import SectionDetails, VideoDetails
+from plugins.courses.tables import CourseSection, CourseVideo, VideoProgress
+
+_COURSE = bindparam("course", type_=Uuid)
+_HIDDEN_TOO = bindparam("hidden_too", type_=Boolean)
+_LIMIT, _OFFSET = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
+_SECTION_COLUMNS = (
+    CourseSection.id,
+    CourseSection.course_id,
+    CourseSection.title,
+    CourseSection.description,
+    CourseSection.sort_order,
+    CourseSection.is_published,
+)
+_SHOWN_SECTIONS = (CourseSection.course_id == _COURSE, or_(CourseSection.is_published, _HIDDEN_TOO))
+_SECTIONS = (
+    select(*_SECTION_COLUMNS)
+    .where(*_SHOWN_SECTIONS)
+    .order_by(CourseSection.sort_order, CourseSection.id)
+    .limit(_LIMIT)
+    .offset(_OFFSET)
+)
+_SECTION_COUNT = select(func.count()).select_from(CourseSection).where(*_SHOWN_SECTIONS)
+_SECTION = select(*_SECTION_COLUMNS).where(CourseSection.id == bindparam("section"))
+
+_SECTION_WITH_VIDEOS = CourseSection.__table__.join(CourseVideo.__table__, CourseVideo.section_id == CourseSection.id)
+_IN_ORDER = (CourseSection.sort_order, CourseSection.id, CourseVideo.sort_order, CourseVideo.id)
+_VIDEOS = select(*VIDEO_COLUMNS).select_from(_SECTION_WITH_VIDEOS.outerjoin(VideoProgress.__table__, OWN_PROGRESS))
+_SHOWN_VIDEOS = (CourseSection.course_id == _COURSE, or_(IN_CURRICULUM, _HIDDEN_TOO))
+_COURSE_VIDEOS = _VIDEOS.where(*_SHOWN_VIDEOS).order_by(*_IN_ORDER)
+_VIDEO_PAGE = _COURSE_VIDEOS.limit(_LIMIT).offset(_OFFSET)
+_VIDEO_COUNT = select(func.count()).select_from(_SECTION_WITH_VIDEOS).where(*_SHOWN_VIDEOS)
+_SECTION_VIDEOS = _VIDEOS.where(
+    CourseSection.id == bindparam("section"), or_(CourseVideo.is_published, _HIDDEN_TOO)
+).order_by(*_IN_ORDER)
+
+
+class SectionRow(Struct, frozen=True):
+    """The selected columns of a section."""
+
+    id: UUID
+    course_id: UUID
+    title: str
+    description: str | None
+    sort_order: int
+    is_published: bool
+
+
+async def section_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, offset: int) -> Page[SectionDetails]:
+    """Return the sections of a course with their videos, locked ones without a source.
+
+    Raises:
+        CourseNotFound: There is none, or not for this person.
+    """
+    own = await standing(db, actor, course_id)
+    which = {"course": course_id, "hidden_too": own.manages}
+    rows = await db.rows(SectionRow, _SECTIONS, limit=rows_for(limit), offset=offset, **which)
+    total = await db.value(_SECTION_COUNT, **which)
+    videos: dict[UUID, list[VideoDetails]] = {}
+    for video in await db.rows(VideoRow, _COURSE_VIDEOS, viewer=actor.user_id, **which):
+        videos.setdefault(video.section_id, []).append(shown_video(video, own))
+    return Page([_section(row, videos.get(row.id, ())) for row in rows], total, rows_for(limit), offset)
+
+
+async def video_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, offset: int) -> Page[VideoDetails]:
+    """Return the videos of a course in the order of its curriculum.
+
+    Raises:
+        CourseNotFound: There is none, or not for this person.
+    """
+    own = await standing(db, actor, course_id)
+    which = {"course": course_id, "hidden_too": own.manages}
+    rows = await db.rows(VideoRow, _VIDEO_PAGE, viewer=actor.user_id, limit=rows_for(limit), offset=offset, **which)
+    total = await db.value(_VIDEO_COUNT, **which)
+    return Page([shown_video(row, own) for row in rows], total, rows_for(limit), offset)
+
+
+async def section_details(db: Db, actor: Actor, section_id: UUID) -> SectionDetails:
+    """Return a section with its videos.
+
+    Raises:
+        SectionNotFound: There is none, or not for this person.
+        CourseNotFound: It belongs to a course that is not for this person.
+    """
+    check_may_browse(db, actor)
+    row = await db.row(SectionRow, _SECTION, section=section_id)
+    if row is None:
+        raise SectionNotFound
+    own = await standing(db, actor, row.course_id)
+    if not (row.is_published or own.manages):
+        raise SectionNotFound
+    videos = await db.rows(VideoRow, _SECTION_VIDEOS, section=section_id, hidden_too=own.manages, viewer=actor.user_id)
+    return _section(row, [shown_video(video, own) for video in videos])
+
+
+def _section(row: SectionRow, videos: Sequence[VideoDetails]) -> SectionDetails:
+    return SectionDetails(
+        id=row.id,
+        course_id=row.course_id,
+        title=row.title,
+        description=row.description,
+        sort_order=row.sort_order,
+        is_published=row.is_published,
+        videos=videos,
+    )

@@ -1,0 +1,91 @@
+"""Which courses somebody may see: the one condition that every read of courses uses.
+
+What they may change is a condition of the change itself (`actions`); who may watch is decided in `rules`.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import Boolean, ColumnElement, Uuid, and_, bindparam, exists, or_
+from sqlalchemy.orm import aliased
+
+from kernel.auth import Actor, Permission
+from kernel.db import Db
+from kernel.errors import Forbidden, Unauthenticated
+from plugins.courses.permissions import BROWSE, VIEW
+from plugins.courses.settings import SETTINGS, CoursesSettings
+from plugins.courses.tables import Course, CourseEnrollment
+
+
+class Viewer(Struct, frozen=True):
+    """The parameters of `IS_VISIBLE`."""
+
+    sees_all: bool
+    owner: UUID | None
+    viewer: UUID | None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values by the names of the statement's parameters."""
+        return {"sees_all": self.sees_all, "owner": self.owner, "viewer": self.viewer}
+
+    def manages(self, instructor_id: UUID) -> bool:
+        """Whether the course of this instructor is in this person's care."""
+        return self.sees_all or self.owner == instructor_id
+
+
+class Standing(Struct, frozen=True):
+    """How somebody stands in a course."""
+
+    manages: bool
+    is_enrolled: bool
+    is_signed_in: bool
+
+
+VIEWER = bindparam("viewer", type_=Uuid)
+HOLDS_PLACE: ColumnElement[bool] = or_(CourseEnrollment.status == "active", CourseEnrollment.status == "completed")
+"""Who may watch, and counts for `max_students` and `total_enrolled`."""
+_place = aliased(CourseEnrollment)
+IS_VISIBLE: ColumnElement[bool] = or_(
+    Course.status == "published",
+    bindparam("sees_all", type_=Boolean),
+    Course.instructor_id == bindparam("owner", type_=Uuid),
+    # What somebody has begun stays open to them when the course takes no others any more.
+    and_(
+        Course.status == "archived",
+        exists().where(
+            _place.user_id == VIEWER,
+            _place.course_id == Course.id,
+            or_(_place.status == "active", _place.status == "completed"),
+        ),
+    ),
+)
+
+
+def viewer_of(actor: Actor, permission: Permission = VIEW) -> Viewer:
+    """Return what an actor sees besides published courses."""
+    scope = actor.scope(permission)
+    return Viewer(scope == "any", actor.user_id if scope == "own" else None, actor.user_id)
+
+
+def check_may_browse(db: Db, actor: Actor) -> None:
+    """Refuse strangers unless the tenant shows its catalogue to everyone.
+
+    Needs: courses.course.browse
+
+    Raises:
+        Unauthenticated: Nobody is signed in, and the catalogue is not public.
+        Forbidden: The actor's role may not see courses.
+    """
+    if actor.user_id is None:
+        if not db.tenant.setting(SETTINGS, CoursesSettings).public_catalogue:
+            raise Unauthenticated
+    elif not actor.may(BROWSE):
+        raise Forbidden
+
+
+def owned(owner_parameter: str = "owner") -> ColumnElement[bool]:
+    """Return the condition that a course is the actor's own, or that theirs is every course (`Actor.limited_to`)."""
+    owner = bindparam(owner_parameter, type_=Uuid)
+    return or_(owner.is_(None), Course.instructor_id == owner)

@@ -1,0 +1,12 @@
+"""The HTTP handlers of courses."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from plugins.courses.routes import categories, courses, curriculum, enrollments
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    *categories.HANDLERS,
+    *courses.HANDLERS,
+    *curriculum.HANDLERS,
+    *enrollments.HANDLERS,
+)

@@ -1,0 +1,91 @@
+"""Courses: the catalogue, one course, publishing."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import delete, get, patch, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter
+
+from kernel.auth import Actor, public, requires
+from kernel.db import Db
+from kernel.routing import Limit, Offset, Page
+from plugins.courses.actions import courses
+from plugins.courses.permissions import CREATE, DELETE, EDIT, PUBLISH
+from plugins.courses.queries.catalogue import CatalogueFilter, CourseSort, course_page
+from plugins.courses.queries.courses import course_details
+from plugins.courses.schemas.courses import CourseCard, CourseDetails, CreateCourseRequest, UpdateCourseRequest
+from plugins.courses.schemas.texts import CourseStatus, Level
+
+ShortQuery = Annotated[str | None, Parameter(max_length=100)]
+
+
+@get("/courses", guards=[public], operation_id="courses_list")
+async def list_courses(
+    db: Db,
+    actor: Actor,
+    limit: Limit = 20,
+    offset: Offset = 0,
+    sort: CourseSort = "newest",
+    category: ShortQuery = None,
+    level: Level | None = None,
+    language: ShortQuery = None,
+    free: bool | None = None,
+    instructor: UUID | None = None,
+    status: CourseStatus | None = None,
+    mine: bool = False,
+) -> Page[CourseCard]:
+    """List published courses; `mine` lists one's own in any state, `status` those of a state, to administrators.
+
+    A category is named by its id or slug. Strangers see the list where the tenant's catalogue is public.
+    """
+    wanted = CatalogueFilter(
+        category=category,
+        level=level,
+        language=language,
+        free=free,
+        instructor=instructor,
+        status=status,
+        mine=mine,
+    )
+    return await course_page(db, actor, wanted, sort=sort, limit=limit, offset=offset)
+
+
+@post("/courses", guards=[requires(CREATE)], operation_id="courses_create")
+async def create_course(db: Db, actor: Actor, data: CreateCourseRequest) -> CourseDetails:
+    """Make a draft of one's own."""
+    return await courses.create_course(db, actor, data)
+
+
+@get("/courses/{course_id:uuid}", guards=[public], operation_id="courses_get")
+async def get_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
+    """Show a course, and how whoever asks stands in it."""
+    return await course_details(db, actor, course_id)
+
+
+@patch("/courses/{course_id:uuid}", guards=[requires(EDIT)], operation_id="courses_update")
+async def update_course(db: Db, actor: Actor, course_id: UUID, data: UpdateCourseRequest) -> CourseDetails:
+    """Change a course."""
+    return await courses.update_course(db, actor, course_id, data)
+
+
+@delete("/courses/{course_id:uuid}", guards=[requires(DELETE)], operation_id="courses_delete")
+async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
+    """Remove a course in which nobody has ever enrolled."""
+    await courses.delete_course(db, actor, course_id)
+
+
+@post("/courses/{course_id:uuid}/publish", status_code=200, guards=[requires(PUBLISH)], operation_id="courses_publish")
+async def publish_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
+    """Show a course to everyone."""
+    return await courses.publish_course(db, actor, course_id)
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (
+    list_courses,
+    create_course,
+    get_course,
+    update_course,
+    delete_course,
+    publish_course,
+)

@@ -1,0 +1,134 @@
+"""Decides about courses from plain values: slugs, who may watch, what a report of progress may say.
+
+What is counted over many rows is counted by the statements of `actions.progress`, under the rules that stand there.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from kernel.errors import FieldError
+from plugins.courses.errors import CodeRequired, NotEnrolled, RangesInvalid, SourceInvalid
+
+COMPLETE_PERCENT: Final = 90
+"""Source: product document, video_progress.is_completed."""
+SLUG_LENGTH: Final = 80
+
+_WORD_CATEGORIES = frozenset("LNM")
+_SOURCE_OF: Final = {"server_upload": "file_id", "youtube_private": "youtube_id", "external": "video_url"}
+
+
+def slug_of(text: str) -> str:
+    """Return a title in small letters, digits and dashes, of any script; `course` if nothing is left."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    letters = (letter if unicodedata.category(letter)[0] in _WORD_CATEGORIES else " " for letter in folded)
+    return "-".join("".join(letters).split())[:SLUG_LENGTH].rstrip("-") or "course"
+
+
+def is_free(*, marked_free: bool, price: Decimal) -> bool:
+    """Whether a course costs nothing."""
+    return marked_free or price == 0
+
+
+def missing_items(*, sections: int, videos: int) -> list[FieldError]:
+    """Return what a course lacks to be published.
+
+    Args:
+        sections: How many published sections it has.
+        videos: How many published videos those hold.
+    """
+    missing = []
+    if not sections:
+        missing.append(FieldError("sections", "The course needs a published section."))
+    if not videos:
+        missing.append(FieldError("videos", "The course needs a published video in a published section."))
+    return missing
+
+
+def check_source(video_type: str, sources: Mapping[str, object]) -> None:
+    """Refuse a video that has no source of its type, or one of another type.
+
+    Args:
+        video_type: Which type.
+        sources: The values of `file_id`, `youtube_id` and `video_url`.
+
+    Raises:
+        SourceInvalid: Names the field.
+    """
+    wanted = _SOURCE_OF[video_type]
+    if sources[wanted] is None:
+        raise SourceInvalid(errors=[FieldError(wanted, f"A video of the type {video_type} needs this.")])
+    for name, value in sources.items():
+        if name != wanted and value is not None:
+            raise SourceInvalid(errors=[FieldError(name, f"A video of the type {video_type} has no {name}.")])
+
+
+def stale_sources(video_type: str) -> list[str]:
+    """Return the source fields that a video of this type does not have."""
+    return [name for name in _SOURCE_OF.values() if name != _SOURCE_OF[video_type]]
+
+
+def may_watch(*, manages: bool, is_preview: bool, is_granted: bool, is_enrolled: bool, requires_code: bool) -> bool:
+    """Whether somebody may watch a video that they can see; a code for the video opens it without the course."""
+    return manages or is_preview or is_granted or (is_enrolled and not requires_code)
+
+
+def is_open(*, course_status: str, in_curriculum: bool, is_enrolled: bool, is_granted: bool) -> bool:
+    """Whether others than its author may know of a video; what they have begun stays open in an archived course."""
+    begun = course_status == "archived" and (is_enrolled or is_granted)
+    return in_curriculum and (course_status == "published" or begun)
+
+
+def check_watch(*, may: bool, is_enrolled: bool) -> None:
+    """Refuse to show a video that somebody can see.
+
+    Raises:
+        CodeRequired: They are enrolled and the video wants a code of its own.
+        NotEnrolled: They are not.
+    """
+    if not may:
+        raise CodeRequired if is_enrolled else NotEnrolled
+
+
+def watched_ranges(ranges: Sequence[tuple[int, int]], *, position: int, duration: int) -> str:
+    """Return reported stretches as PostgreSQL writes a multirange, which unites them.
+
+    Args:
+        ranges: From one second up to another, without that one.
+        position: Where the player stands.
+        duration: The length of the video.
+
+    Raises:
+        RangesInvalid: Names the stretch that is no part of the video.
+    """
+    for index, (start, end) in enumerate(ranges):
+        if start > end or end > duration:
+            message = f"A stretch goes from a second to a later one, at most {duration}."
+            raise RangesInvalid(errors=[FieldError(f"ranges[{index}]", message)])
+    if position > duration:
+        raise RangesInvalid(errors=[FieldError("position", f"The video is {duration} seconds long.")])
+    return "{" + ",".join(f"[{start},{end})" for start, end in ranges if start < end) + "}"
+
+
+def is_watched(watched_seconds: int, duration: int) -> bool:
+    """Whether so many seconds of a video count as all of it."""
+    return watched_seconds * 100 >= duration * COMPLETE_PERCENT
+
+
+def is_cycle(parents: Mapping[UUID, UUID | None], category_id: UUID, parent_id: UUID | None) -> bool:
+    """Whether a category would stand below itself with this parent.
+
+    Args:
+        parents: The present parent of every category.
+        category_id: Which one moves.
+        parent_id: Where to.
+    """
+    return category_id in _upwards(parents, parent_id)
+
+
+def _upwards(parents: Mapping[UUID, UUID | None], start: UUID | None) -> Iterator[UUID]:
+    while start is not None:
+        yield start
+        start = parents.get(start)

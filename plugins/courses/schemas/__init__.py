@@ -1,0 +1,1 @@
+"""What requests about courses may say, and what is answered."""

@@ -1,0 +1,32 @@
+"""Why an upload or a file is refused."""
+
+from kernel.errors import Forbidden, Invalid, NotFound
+
+
+class FileNotFound(NotFound):
+    """No file of this tenant, or of this owner, has this id."""
+
+    code = "media.file_not_found"
+    title = "There is no such file."
+
+
+class NotAVideo(Invalid):
+    """The content is no video that browsers play, whatever its name says."""
+
+    status = 415
+    code = "media.not_a_video"
+    title = "Send a video as MP4, WebM, MOV or MKV."
+
+
+class UploadAborted(Invalid):
+    """The upload ended before the file did."""
+
+    code = "media.upload_aborted"
+    title = "The upload was not completed. Nothing of it was kept."
+
+
+class AddressOfAnother(Forbidden):
+    """The signed address was made for another session."""
+
+    code = "media.address_of_another"
+    title = "This address was made for somebody else, or for an earlier sign-in. Open the page again."

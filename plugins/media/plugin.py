@@ -1,0 +1,50 @@
+"""What the media plugin registers."""
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import Permission
+from kernel.hookspecs import hookimpl
+from kernel.plugin import Plugin
+from kernel.settings import SettingsSpec
+from kernel.tasks import AnyTask
+from plugins.media import permissions, routes, settings, tasks
+
+PLUGIN = Plugin(
+    name="media",
+    version="1.0.0",
+    kernel=">=1,<2",
+    requires=("auth",),
+    summary="Upload videos and watch them by signed addresses.",
+)
+
+
+@hookimpl
+def register_routes() -> Sequence[HTTPRouteHandler]:
+    """Return the upload."""
+    return routes.ROUTES
+
+
+@hookimpl
+def register_root_routes() -> Sequence[HTTPRouteHandler]:
+    """Return what serves `/media/...`."""
+    return routes.ROOT_ROUTES
+
+
+@hookimpl
+def register_permissions() -> Sequence[Permission]:
+    """Return who may upload."""
+    return permissions.PERMISSIONS
+
+
+@hookimpl
+def register_settings() -> Sequence[SettingsSpec]:
+    """Return the limits that a tenant chooses."""
+    return (settings.SETTINGS,)
+
+
+@hookimpl
+def register_tasks() -> Sequence[AnyTask]:
+    """Return the sweep of abandoned uploads."""
+    return tasks.TASKS

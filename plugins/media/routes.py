@@ -1,0 +1,85 @@
+"""The upload, and the addresses under which files are read."""
+
+from typing import Any
+
+from litestar import Request, post, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.response.base import ASGIResponse
+
+from kernel import clock
+from kernel.auth import Actor, requires, signed_in
+from kernel.db import Db
+from kernel.routing import limited
+from kernel.storage import MEDIA_PATH, StoredObject, ranged_response, verify_media_url
+from plugins.media import actions, queries
+from plugins.media.errors import AddressOfAnother, FileNotFound
+from plugins.media.forms import FIELD, file_part
+from plugins.media.permissions import UPLOAD_VIDEO
+from plugins.media.schemas import UploadedFile
+from plugins.media.settings import SETTINGS, MediaSettings
+
+
+class UploadOperation(Operation):
+    """Describes the form, which the handler reads by itself."""
+
+    def __post_init__(self) -> None:
+        """Add the body to what Litestar has found out."""
+        file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        form = Schema(type=OpenAPIType.OBJECT, properties={FIELD: file}, required=[FIELD])
+        self.request_body = RequestBody({"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+
+
+@post(
+    "/upload/video",
+    guards=[requires(UPLOAD_VIDEO)],
+    opt=limited("upload"),
+    operation_id="media_upload_video",
+    operation_class=UploadOperation,
+    # The tenant's own limit holds instead; nothing reads this body into memory.
+    request_max_body_size=None,
+)
+async def upload_video(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
+    """Upload a video in the form field `file`; what it is, is told by its content."""
+    most = db.tenant.setting(SETTINGS, MediaSettings).max_video_bytes
+    part = await file_part(request, max_bytes=most)
+    file = await actions.store_video(db, actor, filename=part.filename, chunks=part.chunks, max_bytes=most)
+    return queries.uploaded_file(db, actor, file)
+
+
+@route(
+    MEDIA_PATH + "{key:path}",
+    http_method=["GET", "HEAD"],
+    guards=[signed_in],
+    opt=limited("media"),
+    operation_id="media_read",
+)
+async def read_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> ASGIResponse:
+    """Send a file, or the range that is asked for, to the session that its address was signed for."""
+    key = request.scope["path"].removeprefix(MEDIA_PATH)
+    if not key.startswith(f"{db.tenant_id}/"):
+        raise FileNotFound
+    query = request.scope["query_string"].decode("latin-1")
+    keyring = db.deployment.keyring
+    grant = verify_media_url(keyring, key=key, query=query, tenant_id=db.tenant_id, now=clock.now())
+    if (grant.user_id, grant.session_id) != (actor.user_id, actor.session_id):
+        raise AddressOfAnother
+    file = await queries.file_by_key(db, key)
+    return ranged_response(
+        db.deployment.storage,
+        StoredObject(
+            key=key,
+            size_bytes=file.size,
+            sha256=file.sha256,
+            content_type=grant.content_type,
+            modified_at=file.created_at,
+        ),
+        headers=request.headers,
+        method=request.method,
+        disposition=grant.disposition,
+        filename=grant.filename,
+    )
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (upload_video,)
+ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (read_file,)

@@ -1,0 +1,16 @@
+"""How large an upload may be, tenant by tenant."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from kernel.settings import SettingsSpec
+
+
+class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The category `media`."""
+
+    max_video_bytes: Annotated[int, Meta(ge=1, le=2**40)] = 4 * 1024**3
+
+
+SETTINGS = SettingsSpec("media", MediaSettings, "Files")

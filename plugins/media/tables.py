@@ -1,0 +1,45 @@
+"""The tables of files. The bytes are in the storage, under a key that holds nothing but ids."""
+
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kernel.tables import one_of, table_base, tenant_reference, tenant_unique
+
+Base = table_base("media")
+
+
+class File(Base):
+    """A stored file; its bytes never change."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        tenant_unique("storage_key"),
+        tenant_reference("owner_id", "auth.users", ondelete="SET NULL"),
+        one_of("kind", "video", "image", "file"),
+        CheckConstraint("size > 0", name="size"),
+        Index(None, "tenant_id", "owner_id", "id"),
+    )
+
+    owner_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    filename: Mapped[str]
+    content_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    storage_key: Mapped[str]
+
+
+class Upload(Base, audited=False):
+    """An upload under way, so that its bytes are found and removed if its process dies."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        tenant_reference("owner_id", "auth.users", ondelete="SET NULL"),
+        Index(None, "tenant_id", "owner_id"),
+        Index(None, "tenant_id", "created_at"),
+    )
+
+    owner_id: Mapped[UUID | None]
+    storage_key: Mapped[str]

@@ -1,0 +1,15 @@
+"""The sweep of abandoned uploads."""
+
+from kernel.db import Db
+from kernel.tasks import NoPayload, Task
+from plugins.media import actions
+
+
+async def _remove(db: Db, _payload: NoPayload) -> None:
+    await actions.remove_abandoned_uploads(db)
+
+
+REMOVE_ABANDONED_UPLOADS = Task(
+    name="media.remove_abandoned_uploads", payload=NoPayload, handle=_remove, schedule="20 * * * *"
+)
+TASKS = (REMOVE_ABANDONED_UPLOADS,)
