@@ -28,7 +28,7 @@ from kernel.deployment import Deployment
 from kernel.embedded import Stack, running_stack
 from kernel.embedded.lock import start_lock
 from kernel.ids import new_id
-from kernel.roles import ROLE_NAMES
+from kernel.roles import role_statements
 from kernel.settings import RateLimits, Settings
 from kernel.statements import plan_for
 from kernel.tables import tenant_hosts, tenants
@@ -196,9 +196,10 @@ async def _copy(stack: Stack, source: str, name: str) -> None:
     try:
         await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         # By file copy: the default writes the whole template into the log.
-        await connection.execute(
-            f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY file_copy OWNER {ROLE_NAMES["owner"]}'
-        )
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY file_copy')
+        # Rights on the database itself are not copied.
+        for statement in role_statements({}, database=name):
+            await connection.execute(statement)
     finally:
         await connection.close()
 
