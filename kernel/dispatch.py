@@ -86,7 +86,7 @@ class Dispatcher:
         self._claimed_at = time.monotonic()
         names = [name for name in self._listeners.by_name if self._may_start(name)]
         async with self._database.transaction(Origin(tenant_id=None)) as db:
-            claims = await outbox.claim(db, names, most)
+            claims = await outbox.claim(db, names, most=most, most_again=free)
         for claim in claims:
             if claim.is_dead:
                 _tell_dead(claim)

@@ -43,11 +43,15 @@ _CLAIM = text(f"""
             last_error = CASE WHEN attempts >= {MOST_ATTEMPTS} THEN 'The last attempt ended its worker.'
                               ELSE last_error END
         WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM kernel.outbox
-            WHERE dead_at IS NULL AND available_at <= now() AND listener = ANY (CAST(:listeners AS text[]))
-            ORDER BY available_at, id
-            LIMIT CAST(:most AS integer)
-            FOR UPDATE SKIP LOCKED))
+            SELECT place FROM (
+                SELECT due.*, row_number() OVER (PARTITION BY attempts > 0 ORDER BY available_at, id) AS number
+                FROM (
+                    SELECT ctid AS place, attempts, available_at, id FROM kernel.outbox
+                    WHERE dead_at IS NULL AND available_at <= now() AND listener = ANY (CAST(:listeners AS text[]))
+                    ORDER BY available_at, id
+                    LIMIT CAST(:most AS integer)
+                    FOR UPDATE SKIP LOCKED) AS due) AS numbered
+            WHERE attempts = 0 OR number <= CAST(:most_again AS integer)))
         RETURNING tenant_id, id, listener, event_version, payload, actor_id, request_id, attempts, dead_at),
     versions AS MATERIALIZED (
         SELECT tenant_id, (SELECT version FROM kernel.tenant_by_id(tenant_id)) AS version
@@ -55,7 +59,7 @@ _CLAIM = text(f"""
     SELECT claimed.tenant_id, id, listener, event_version, CAST(payload AS text), actor_id, request_id, attempts,
            dead_at IS NOT NULL, versions.version
     FROM claimed JOIN versions ON versions.tenant_id = claimed.tenant_id
-    ORDER BY id
+    ORDER BY attempts DESC, id
 """).columns(*(column(name) for name in Claim.__struct_fields__))  # noqa: S608 - from constants
 _TAKE_AWAY = text("""
     DELETE FROM kernel.outbox
@@ -92,12 +96,19 @@ _POSTPONE = text("""
 """)
 
 
-async def claim(db: Db, listeners: Sequence[str], most: int) -> list[Claim]:
-    """Claim rows that are due for one of these listeners, the oldest first.
+async def claim(db: Db, listeners: Sequence[str], *, most: int, most_again: int) -> list[Claim]:
+    """Claim the oldest rows that are due; those that were tried before stand first.
 
     A row whose last attempt was never heard of again is marked dead; it is returned too, to be told of.
+
+    Args:
+        db: Of the worker role.
+        listeners: For whom.
+        most: How many.
+        most_again: How many of them may have been tried before. Such a row may be one that ends its worker, and claims
+            in advance, which it would take along, must not die of that.
     """
-    return await db.rows(Claim, _CLAIM, listeners=listeners, most=most)
+    return await db.rows(Claim, _CLAIM, listeners=listeners, most=most, most_again=most_again)
 
 
 async def take_away(db: Db, claimed: Claim) -> bool:

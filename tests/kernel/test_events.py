@@ -8,6 +8,8 @@ from functools import partial
 import pytest
 import structlog
 
+from kernel import outbox
+from kernel.db import Database, Origin
 from kernel.embedded import Stack
 from kernel.events import Listener, Listeners, publish
 from kernel.ids import new_id
@@ -216,6 +218,19 @@ async def test_a_claim_that_another_has_taken_over_does_nothing(stage: Stage) ->
         await asyncio.gather(running, other.settle())
 
     assert await stage.traces() == BOTH
+
+
+async def test_rows_that_were_tried_before_are_not_claimed_in_advance(stage: Stage) -> None:
+    await stage.publish("a", "b", "c", "d")
+    await stage.worker.execute("UPDATE kernel.outbox SET attempts = 1 WHERE listener = 'probe.second'")
+
+    url = stage.deployment.settings.worker_database_url
+    database = Database(url, deployment=stage.deployment, pool_size=1)
+    async with database.transaction(Origin(tenant_id=None)) as db:
+        claims = await outbox.claim(db, ["probe.first", "probe.second"], most=20, most_again=2)
+    await database.close()
+
+    assert [(each.listener, each.attempts) for each in claims] == [("probe.second", 2)] * 2 + [("probe.first", 1)] * 4
 
 
 async def test_a_slow_listener_leaves_a_lane_to_the_others(stage: Stage) -> None:
