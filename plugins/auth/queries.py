@@ -6,7 +6,7 @@ from functools import cache
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ARRAY, Executable, Uuid, and_, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Executable, Text, Uuid, and_, any_, bindparam, func, select
 
 from kernel import clock
 from kernel.auth import Actor
@@ -48,6 +48,7 @@ _DETAILS = (
 _REFERENCES = select(
     UserProfile.user_id.label("id"), UserProfile.first_name, UserProfile.last_name, UserProfile.avatar_url
 ).where(UserProfile.user_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+_IDS_BY_EMAIL = select(User.id, User.email).where(User.email == any_(bindparam("emails", type_=ARRAY(Text))))
 _CREDENTIALS = select(User.id, User.password_hash, User.password_key_id, User.status, User.email_verified).where(
     User.email == bindparam("email")
 )
@@ -64,6 +65,13 @@ _SESSION_STATE = (
 _STORED_SESSION = select(Session.user_id, Session.refresh_hash, Session.expires_at, Session.revoked_at).where(
     Session.id == bindparam("id")
 )
+
+
+class Addressed(Struct, frozen=True):
+    """An account and its address."""
+
+    id: UUID
+    email: str
 
 
 class Credentials(Struct, frozen=True):
@@ -151,6 +159,12 @@ async def users_by_id(db: Db, ids: Iterable[UUID]) -> dict[UUID, UserRef]:
     if not wanted:
         return {}
     return {user.id: user for user in await db.rows(UserRef, _REFERENCES, ids=wanted)}
+
+
+async def user_ids_by_email(db: Db, emails: Iterable[str]) -> dict[str, UUID]:
+    """Return the ids of accounts by their addresses, given in small letters; those that are not there are left out."""
+    rows = await db.rows(Addressed, _IDS_BY_EMAIL, emails=list(emails))
+    return {row.email: row.id for row in rows}
 
 
 async def credentials_by_email(db: Db, email: str) -> Credentials | None:
