@@ -37,7 +37,7 @@ class MigrationChain(msgspec.Struct, frozen=True):
                     self.schema, str(file), 'it has no lines `revision = "..."` and `down_revision = ...`.'
                 )
             if (before := down[1] or "") in after:
-                raise PluginError(self.schema, str(file), f"two revisions come after {before or 'the beginning'!r}.")
+                raise PluginError(self.schema, str(file), f"two revisions come after {before or 'the beginning'}.")
             after[before] = revision[1]
         ordered = [""]
         while ordered[-1] in after:
