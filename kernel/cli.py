@@ -122,6 +122,10 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument("slug")
     added.add_argument("--name", required=True)
     added.add_argument("--host", action="append", required=True, dest="hosts", help="a host name; may be repeated")
+    added = command("tenants hosts", "show or change the host names of a tenant", _act(operations.change_hosts))
+    added.add_argument("slug")
+    added.add_argument("--add", action="append", default=[], metavar="HOST")
+    added.add_argument("--remove", action="append", default=[], metavar="HOST")
     for verb in ("enable", "disable"):
         added = command(f"tenants {verb}", f"{verb} a tenant", _act(operations.switch_tenant))
         added.add_argument("slug")

@@ -1,8 +1,7 @@
 """Everything that a running process shares: settings, plugins, connections, keys. Opened once, closed once."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import AsyncIterator
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -28,7 +27,7 @@ class Deployment:
         self.keyring = Keyring(settings.secret_keys)
         self.tokens = AccessTokens(self.keyring)
         self.storage: Storage = storage_from_url(settings.storage_url)
-        self.redis: "Redis[bytes]" = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5)
+        self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
         self.listeners = Listeners(registry.listeners)
         self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)

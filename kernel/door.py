@@ -21,11 +21,13 @@ from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited,
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
 from kernel.identity import SessionState
 from kernel.settings import KERNEL_SETTINGS, RateLimits, SecuritySettings
-from kernel.tenancy import Tenant, TenantUnknown
+from kernel.tenancy import Tenant
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ACCESS_COOKIE = "collegium_access"
 _SLUG = re.compile(r"[a-z0-9-]{1,63}")
+_IN_PATH = re.compile(r"\{(\w+)")
+_PORT = re.compile(r":\d*$")
 
 
 class ForeignOrigin(Forbidden):
@@ -61,6 +63,11 @@ class Arrival:
         self.host = self.text(b"host").lower()
         self.slug = self.text(deployment.settings.tenant_header.lower().encode()) if trusted else ""
         self.agent = self.text(b"user-agent")
+
+    @property
+    def hostname(self) -> str:
+        """The host without a port: a tenant is at home at a name, whichever port leads there."""
+        return _PORT.sub("", self.host).removesuffix(".")
 
     @property
     def is_secure(self) -> bool:
@@ -158,13 +165,9 @@ class Door:
     async def _tenant(self, arrival: Arrival, claims: AccessClaims | None) -> Tenant:
         tenants = self._deployment.tenants
         if arrival.slug and _SLUG.fullmatch(arrival.slug):
-            return await tenants.by_slug(arrival.slug)
-        try:
-            tenant = await tenants.by_host(arrival.host)
-        except TenantUnknown:
-            if claims is None:
-                raise
-            return await tenants.by_id(claims.tenant)
+            tenant = await tenants.by_slug(arrival.slug)
+        else:
+            tenant = await tenants.by_host(arrival.hostname)
         if claims is not None and claims.tenant != tenant.id:
             raise Unauthenticated("The access token belongs to another school.")
         return tenant
@@ -244,10 +247,12 @@ class Door:
 
 def _query_names(handler: HTTPRouteHandler) -> frozenset[str] | None:
     names: set[str] = set()
+    elsewhere = {"data", *handler.resolve_dependencies(), *_IN_PATH.findall("".join(handler.paths))}
     for name, field in handler.parsed_fn_signature.parameters.items():
         if name in ("request", "query"):
             return None
-        names.add(getattr(field.kwarg_definition, "query", None) or name)
+        if name not in elsewhere:
+            names.add(getattr(field.kwarg_definition, "query", None) or name)
     return frozenset(names)
 
 

@@ -91,7 +91,7 @@ _decoder = msgspec.json.Decoder(SessionState)
 class Gate:
     """Asks Redis about a request."""
 
-    def __init__(self, redis: "Redis[bytes]") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._sha = ""
 
@@ -135,11 +135,12 @@ class Gate:
             if not self._sha:
                 self._sha = await self._redis.script_load(_script())
             try:
-                return await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
+                answer: list[Any] = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
             except NoScriptError:
-                return await self._redis.eval(_script(), len(keys), *keys, *arguments)
+                answer = await self._redis.eval(_script(), len(keys), *keys, *arguments)
         except (RedisError, OSError) as error:
             raise RedisUnavailable(headers={"Retry-After": "2"}) from error
+        return answer
 
     async def check(self) -> None:
         """Raise unless Redis answers."""

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import msgspec
 import structlog
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel.settings import Settings
@@ -71,7 +72,7 @@ class Observed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request and say how it went."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
@@ -119,7 +120,8 @@ def _headers(message: Any, scope: Any, request_id: str) -> list[tuple[bytes, byt
     if b"cache-control" not in names:
         headers.append((b"cache-control", b"private, no-store"))
     if limit := scope["state"].get("limit"):
-        headers += [(name.lower().encode(), value.encode()) for name, value in limit.headers().items()]
+        pairs = [(name.lower().encode(), value.encode()) for name, value in limit.headers().items()]
+        headers += [pair for pair in pairs if pair[0] not in names]
     return headers
 
 

@@ -4,16 +4,20 @@ Uses the operator's own database role (`Deployment.operator_session`); reached f
 """
 
 import difflib
+import re
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, Text, bindparam, func, insert, select, update
+from sqlalchemy import Boolean, Text, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.errors import Conflict, Invalid, NotFound
-from kernel.health import readiness_checks
+from kernel.health import readiness_checks, set_aside
 from kernel.ids import new_id
 from kernel.plugin import discover, why
 from kernel.registry import load_registry
@@ -39,6 +43,16 @@ _ALL = select(*_BY_SLUG.selected_columns).order_by(tenants.c.slug)
 _ADD = insert(tenants).values(id=bindparam("id"), slug=bindparam("slug"), name=bindparam("name"))
 _ADD_HOST = insert(tenant_hosts).values(host=bindparam("host"), tenant_id=bindparam("tenant_id"))
 _HOST_TAKEN = select(tenant_hosts.c.host).where(tenant_hosts.c.host == bindparam("host"))
+_REMOVE_HOST = delete(tenant_hosts).where(
+    tenant_hosts.c.host == bindparam("host"), tenant_hosts.c.tenant_id == bindparam("tenant_id")
+)
+_HOSTS = (
+    select(tenant_hosts.c.host).where(tenant_hosts.c.tenant_id == bindparam("tenant_id")).order_by(tenant_hosts.c.host)
+)
+_HOMELESS = (
+    select(tenants.c.slug).where(~exists().where(tenant_hosts.c.tenant_id == tenants.c.id)).order_by(tenants.c.slug)
+)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
 
 
 def _change(**columns: Any) -> Any:
@@ -106,12 +120,38 @@ async def create_tenant(deployment: Deployment, options: Namespace) -> str:
             raise Conflict(f"There is a tenant {options.slug!r} already.")
         tenant_id = new_id()
         await db.run(_ADD, id=tenant_id, slug=options.slug, name=options.name)
-        for host in options.hosts:
-            if await db.value(_HOST_TAKEN, host=host.lower()) is not None:
-                raise Conflict(f"The host {host!r} belongs to another tenant.")
-            await db.run(_ADD_HOST, host=host.lower(), tenant_id=tenant_id)
+        await _add_hosts(db, tenant_id, options.hosts)
+        homeless = await db.values(_HOMELESS)
     await deployment.gate.tell_directory()
-    return f"{options.slug} {tenant_id}"
+    notes = [f"{slug} has no host and is out of reach: `collegium tenants hosts {slug} --add`." for slug in homeless]
+    return "\n".join([f"{options.slug} {tenant_id}", *notes])
+
+
+async def change_hosts(deployment: Deployment, options: Namespace) -> str:
+    """Show or change the host names of a tenant, felt at once in every process."""
+    row = await _tenant(deployment, options.slug)
+    async with deployment.operator_session(None, "tenants-hosts") as db:
+        for host in options.remove:
+            if await db.run(_REMOVE_HOST, host=_host(host), tenant_id=row.id) == 0:
+                raise NotFound(f"{row.slug} has no host {host!r}.")
+        await _add_hosts(db, row.id, options.add)
+        hosts = await db.values(_HOSTS, tenant_id=row.id)
+    await deployment.gate.tell_directory()
+    return "\n".join(hosts) or f"{row.slug} has no host."
+
+
+async def _add_hosts(db: Db, tenant_id: UUID, hosts: Sequence[str]) -> None:
+    for host in hosts:
+        name = _host(host)
+        if await db.value(_HOST_TAKEN, host=name) is not None:
+            raise Conflict(f"The host {name!r} belongs to a tenant already.")
+        await db.run(_ADD_HOST, host=name, tenant_id=tenant_id)
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text.lower()):
+        raise Invalid(f"{text!r} is no host: give a name or an address, without scheme, port and path.")
+    return text.lower()
 
 
 async def switch_tenant(deployment: Deployment, options: Namespace) -> str:
@@ -171,7 +211,7 @@ async def set_tenant_setting(deployment: Deployment, options: Namespace) -> str:
 
 async def doctor(deployment: Deployment, _options: Namespace) -> str:
     """Return a line for each part: whether it answers, and if not, what it says."""
-    checks = await readiness_checks(deployment)
+    checks = [*await readiness_checks(deployment), *set_aside(deployment)]
     return "\n".join(f"{'ok  ' if check.ok else 'FAIL'} {check.name} {check.detail}".rstrip() for check in checks)
 
 

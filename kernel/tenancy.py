@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Integer, Text, Uuid, bindparam, column, func, select
+from sqlalchemy import ColumnClause, Integer, Text, Uuid, bindparam, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kernel.auth import Permission, Scope
@@ -22,7 +22,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 _FRESH_S = 30.0
 _MOST_HOSTS = 10_000
 
-_COLUMNS = (
+_COLUMNS: tuple[ColumnClause[Any], ...] = (
     column("id", Uuid),
     column("slug", Text),
     column("name", Text),

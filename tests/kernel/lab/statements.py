@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, Integer, Text, Uuid, bindparam, column, func, insert, select, table, update
+from sqlalchemy import Boolean, Integer, Text, Uuid, bindparam, column, false, func, insert, select, table, update
 from sqlalchemy.dialects.postgresql import ARRAY, INT4MULTIRANGE, INT4RANGE, JSONB
 
 things = table(
@@ -58,6 +58,6 @@ ADD_ATTEMPT = insert(attempts).values(id=func.gen_random_uuid(), what=bindparam(
 ATTEMPTS = select(attempts.c.what).order_by(attempts.c.what)
 ADD_SESSION = insert(sessions).values(id=bindparam("id"), user_id=bindparam("user_id"), role=bindparam("role"))
 REVOKE_SESSION = update(sessions).where(sessions.c.id == bindparam("wanted", type_=Uuid)).values(revoked=True)
-LIVE_SESSION = select(sessions.c.user_id, sessions.c.role).where(
+LIVE_SESSION = select(sessions.c.user_id, sessions.c.role, false().label("is_operator")).where(
     sessions.c.id == bindparam("wanted", type_=Uuid), ~sessions.c.revoked
 )
