@@ -152,7 +152,7 @@ def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_
     settings = Settings(
         redis_url=f"{stack.redis_url}?db={number}",
         storage_url=tmp_path_factory.mktemp("storage").resolve().as_uri(),
-        secret_keys=("a key for tests only, long enough: 0123456789",),
+        secret_keys=("a key for tests only long enough for that 0123456789",),
         data_dir=stack.data_dir,
         password_hash_cost=4,
         log_level="error",

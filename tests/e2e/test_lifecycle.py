@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.conftest import Server, StartServer
 
-KEY = "a key for tests only, long enough: 0123456789"
+KEY = "a key for tests only long enough for that 0123456789"
 
 
 def processes_of(server: Server) -> list[str]:
