@@ -3,7 +3,7 @@
 from plugins.auth.actions.accounts import create_user
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.permissions import ROLES, Role
-from plugins.auth.queries import user_ids_by_email, users_by_id
+from plugins.auth.queries import emails_by_id, user_ids_by_email, users_by_id
 from plugins.auth.schemas import UserRef
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "UserRef",
     "UserRegistered",
     "create_user",
+    "emails_by_id",
     "user_ids_by_email",
     "users_by_id",
 ]

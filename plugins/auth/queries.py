@@ -49,6 +49,7 @@ _REFERENCES = select(
     UserProfile.user_id.label("id"), UserProfile.first_name, UserProfile.last_name, UserProfile.avatar_url
 ).where(UserProfile.user_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 _IDS_BY_EMAIL = select(User.id, User.email).where(User.email == any_(bindparam("emails", type_=ARRAY(Text))))
+_EMAILS = select(User.id, User.email).where(User.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 _CREDENTIALS = select(User.id, User.password_hash, User.password_key_id, User.status, User.email_verified).where(
     User.email == bindparam("email")
 )
@@ -165,6 +166,12 @@ async def user_ids_by_email(db: Db, emails: Iterable[str]) -> dict[str, UUID]:
     """Return the ids of accounts by their addresses, given in small letters; those that are not there are left out."""
     rows = await db.rows(Addressed, _IDS_BY_EMAIL, emails=list(emails))
     return {row.email: row.id for row in rows}
+
+
+async def emails_by_id(db: Db, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the normalised addresses of accounts; for deciding and for sending, not for showing to others."""
+    rows = await db.rows(Addressed, _EMAILS, ids=list(ids))
+    return {row.id: row.email for row in rows}
 
 
 async def credentials_by_email(db: Db, email: str) -> Credentials | None:
