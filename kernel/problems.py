@@ -45,6 +45,13 @@ class UnsupportedMedia(Invalid):
     title = "Send the body as application/json."
 
 
+class InternalFault(DomainError):
+    """A fault of ours; what it was stands in the log alone."""
+
+    code = "kernel.internal"
+    title = "Something went wrong on our side. The request id helps us to find it."
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=False):
     """The body of every refusal."""
 
@@ -79,14 +86,14 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
     domain = as_domain_error(error)
     if domain is None:
         log.error("request.failed", path=request.scope["path"], exc_info=error)
-        domain = DomainError("Something went wrong on our side. The request id helps us to find it.")
+        domain = InternalFault()
     request_id = str(request.scope.get("state", {}).get("request_id", ""))
     problem = Problem(
         type=f"urn:collegium:problem:{domain.code}",
         title=domain.title,
         status=domain.status,
         detail=domain.detail,
-        code=domain.code if domain.status != HTTPStatus.INTERNAL_SERVER_ERROR else "kernel.internal",
+        code=domain.code,
         errors=list(domain.errors),
         request_id=request_id,
     )
