@@ -117,14 +117,14 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         yield Process(deployment, stack)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def lab(lab_settings: Settings) -> AsyncIterator[Process]:
     """A process with the lab."""
     async with process(lab_settings) as made:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def second_lab(lab_settings: Settings) -> AsyncIterator[Process]:
     """A second process of the same deployment."""
     async with process(lab_settings) as made:
