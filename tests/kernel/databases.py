@@ -8,15 +8,16 @@ from uuid import UUID
 
 import asyncpg
 
+from kernel import revisions
 from kernel.db import Origin
 from kernel.embedded import Stack
 from kernel.embedded.lock import start_lock
 from kernel.revisions import MigrationChain
 from kernel.roles import role_statements
-from tests.kernel import shop
+from tests.kernel.shop import tables as shop_tables
 
-KERNEL = MigrationChain("kernel", Path(shop.__file__).parents[3] / "kernel" / "migrations")
-SHOP = MigrationChain("shop", Path(shop.__file__).parent / "migrations")
+KERNEL = MigrationChain("kernel", Path(revisions.__file__).parent / "migrations")
+SHOP = MigrationChain("shop", Path(shop_tables.__file__).parent / "migrations")
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
