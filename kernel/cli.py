@@ -134,9 +134,11 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument("slug")
     added.add_argument("--enable", action="append", default=[], metavar="PLUGIN")
     added.add_argument("--disable", action="append", default=[], metavar="PLUGIN")
-    added = command("tenants set", "change a setting of a tenant", _act(operations.set_tenant_setting))
+    added = command("tenants set", "change settings of a tenant", _act(operations.set_tenant_settings))
     added.add_argument("slug")
-    added.add_argument("setting", help="for example security.rate_limits.api_per_minute=500")
+    added.add_argument(
+        "settings", nargs="+", metavar="SETTING", help="for example security.rate_limits.api_per_minute=500"
+    )
     command("plugins list", "list the plugins of this deployment", _plugins_list)
     added = command("plugins why", "explain why a plugin acts for a tenant or does not", _act(operations.plugin_why))
     added.add_argument("plugin")

@@ -22,7 +22,7 @@ from kernel.ids import new_id
 from kernel.plugin import discover, why
 from kernel.registry import load_registry
 from kernel.roles import ROLE_NAMES, role_statements
-from kernel.settings import Settings
+from kernel.settings import Settings, SettingsSpec
 from kernel.tables import tenant_hosts, tenants
 from kernel.tenancy import TenantRow
 
@@ -186,17 +186,24 @@ async def plugin_why(deployment: Deployment, options: Namespace) -> str:
     return why(deployment.registry.plugins, row.plugins, options.plugin)
 
 
-async def set_tenant_setting(deployment: Deployment, options: Namespace) -> str:
-    """Change one setting, `category.name[.name]=value`; the value is JSON or a plain word."""
-    path, separator, text = options.setting.partition("=")
+async def set_tenant_settings(deployment: Deployment, options: Namespace) -> str:
+    """Change settings, each `category.name[.name]=value`, all or none; a value is JSON or a plain word."""
+    row = await _tenant(deployment, options.slug)
+    chosen = msgspec.json.decode(msgspec.json.encode(row.settings))
+    for setting in options.settings:
+        _put(chosen, setting, {spec.category: spec for spec in deployment.registry.settings})
+    await _apply(deployment, row, _SET_SETTINGS, chosen=chosen)
+    return f"{options.slug}: {', '.join(options.settings)}"
+
+
+def _put(chosen: dict[str, Any], setting: str, specs: Mapping[str, SettingsSpec]) -> None:
+    """Write one `category.name=value` into the tenant's settings, checked by the category's Struct."""
+    path, separator, text = setting.partition("=")
     category, *names = path.split(".")
-    specs = {spec.category: spec for spec in deployment.registry.settings}
     if not separator or not names or category not in specs:
         near = difflib.get_close_matches(category, specs, n=1)
         hint = f" Did you mean {near[0]!r}?" if near and near[0] != category else ""
         raise Invalid(f"Write category.name=value; the categories are {', '.join(sorted(specs))}.{hint}")
-    row = await _tenant(deployment, options.slug)
-    chosen = msgspec.json.decode(msgspec.json.encode(row.settings))
     place = chosen.setdefault(category, {})
     for name in names[:-1]:
         place = place.setdefault(name, {})
@@ -205,8 +212,6 @@ async def set_tenant_setting(deployment: Deployment, options: Namespace) -> str:
         msgspec.convert(chosen[category], specs[category].kind)
     except msgspec.ValidationError as error:
         raise Invalid(f"{path}: {error}.") from None
-    await _apply(deployment, row, _SET_SETTINGS, chosen=chosen)
-    return f"{options.slug}: {path} is {text}."
 
 
 async def doctor(deployment: Deployment, _options: Namespace) -> str:

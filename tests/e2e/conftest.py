@@ -90,9 +90,12 @@ def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("demo") / "data", "--demo", "--workers", "2")
     try:
         server.wait()
-        for name in ("api", "login", "redeem", "upload", "progress"):
-            done = server.collegium("tenants", "set", "default", f"security.rate_limits.{name}_per_minute=1000000")
-            assert done.returncode == 0, done.stderr
+        limits = [
+            f"security.rate_limits.{name}_per_minute=1000000"
+            for name in ("api", "login", "redeem", "upload", "progress")
+        ]
+        done = server.collegium("tenants", "set", "default", *limits)
+        assert done.returncode == 0, done.stderr
         yield server
     finally:
         server.stop()

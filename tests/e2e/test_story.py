@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,23 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
     )  # fmt: skip
     return path
+
+
+SignIn = Callable[[str], "Client"]
+
+
+@pytest.fixture
+def sign_in(demo_server: Server) -> Iterator[SignIn]:
+    """A function that signs somebody in; all connections are closed at the end."""
+    clients: list[Client] = []
+
+    def start(email: str) -> Client:
+        clients.append(Client(demo_server, email))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.http.close()
 
 
 class Client:
@@ -73,9 +91,9 @@ def make_course(instructor: Client, video: Path, title: str) -> tuple[str, str]:
     return course["id"], lesson["id"]
 
 
-def test_student_redeems_a_code_and_watches_a_real_video(demo_server: Server, video: Path) -> None:
-    instructor = Client(demo_server, "instructor@example.com")
-    student = Client(demo_server, "student@example.com")
+def test_student_redeems_a_code_and_watches_a_real_video(demo_server: Server, sign_in: SignIn, video: Path) -> None:
+    instructor = sign_in("instructor@example.com")
+    student = sign_in("student@example.com")
     course_id, video_id = make_course(instructor, video, "Tables and chairs")
     batch = instructor.ask(
         "POST", "/access-codes/generate", status=201, json={"course_id": course_id, "type": "single_use", "count": 2}
@@ -103,7 +121,7 @@ def test_student_redeems_a_code_and_watches_a_real_video(demo_server: Server, vi
     assert (watched["last_position"], watched["watched_seconds"], watched["is_completed"]) == (8, 8, False)
     assert watched["enrollment"]["progress"] == "40.00"
 
-    back = Client(demo_server, "student@example.com")
+    back = sign_in("student@example.com")
     mine = [each for each in back.ask("GET", "/enrollments")["items"] if each["course"]["id"] == course_id]
     assert [each["continue"] for each in mine] == [{"video_id": video_id, "last_position": 8}]
 
@@ -134,9 +152,9 @@ async def _redeem_all(server: Server, tokens: list[str], code: str) -> list[http
         return await asyncio.gather(*tasks)
 
 
-def test_hundred_students_share_a_code_of_twenty_uses(demo_server: Server, video: Path) -> None:
-    admin = Client(demo_server, "admin@example.com")
-    instructor = Client(demo_server, "instructor@example.com")
+def test_hundred_students_share_a_code_of_twenty_uses(demo_server: Server, sign_in: SignIn, video: Path) -> None:
+    admin = sign_in("admin@example.com")
+    instructor = sign_in("instructor@example.com")
     course_id, _ = make_course(instructor, video, "A crowded course")
     batch = instructor.ask(
         "POST",
@@ -150,7 +168,7 @@ def test_hundred_students_share_a_code_of_twenty_uses(demo_server: Server, video
         email = f"crowd-{number}@example.com"
         person = {"email": email, "role": "student", "first_name": "C", "last_name": str(number), "password": PASSWORD}
         admin.ask("POST", "/users", status=201, json=person)
-        tokens.append(Client(demo_server, email).token)
+        tokens.append(sign_in(email).token)
 
     answers = asyncio.run(_redeem_all(demo_server, tokens, code["code"]))
 
