@@ -1,0 +1,1 @@
+"""Access codes: made in batches for a course or a video, redeemed exactly once. What they open, courses decide."""

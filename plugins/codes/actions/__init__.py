@@ -1,0 +1,1 @@
+"""What changes codes: generating and updating by those who hand them out, redeeming by those who get them."""

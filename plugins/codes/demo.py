@@ -1,0 +1,58 @@
+"""Unused codes for the demonstration's courses, made through the plugin's own action and printed at the start."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import bindparam, select
+
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.demo import DemoStep
+from plugins.codes.actions.codes import generate
+from plugins.codes.queries import access_codes
+from plugins.codes.schemas import GenerateRequest
+from plugins.codes.tables import CodeBatch
+from plugins.courses import api as courses
+
+_LABEL = "Demonstration"
+_EACH = 3
+_SLUGS = ("typed-python-for-teams", "photographs-by-window-light", "reading-a-balance-sheet")
+_BATCHES = select(CodeBatch.id, CodeBatch.course_id).where(CodeBatch.label == bindparam("label")).order_by(CodeBatch.id)
+
+
+class DemoBatch(Struct, frozen=True):
+    """A batch that the demonstration made."""
+
+    id: UUID
+    course_id: UUID
+
+
+async def make_codes(db: Db) -> None:
+    """Make a few codes, each for one student, for each course that needs them and has none."""
+    done = {batch.course_id for batch in await db.rows(DemoBatch, _BATCHES, label=_LABEL)}
+    for slug in _SLUGS:
+        course = await courses.course_by_slug(db, slug)
+        if course is not None and course.id not in done:
+            order = GenerateRequest(type="single_use", course_id=course.id, count=_EACH, label=_LABEL)
+            await generate(db, _actor(db, "instructor", course.instructor_id), order)
+
+
+async def unused_codes(db: Db) -> Sequence[str]:
+    """Return a line for each course, with the codes that nobody has redeemed yet."""
+    batches = await db.rows(DemoBatch, _BATCHES, label=_LABEL)
+    titles = await courses.courses_by_id(db, [batch.course_id for batch in batches])
+    lines = []
+    for batch in batches:
+        page = await access_codes(db, _actor(db, "admin"), batch_id=batch.id, is_active=True, limit=100, offset=0)
+        unused = [card.code for card in page.items if card.code and not card.current_uses]
+        if unused:
+            lines.append(f"Codes for {titles[batch.course_id].title}: {', '.join(unused)}")
+    return lines
+
+
+def _actor(db: Db, role: str, user_id: UUID | None = None) -> Actor:
+    return Actor(db.tenant_id, user_id, role, grants=db.tenant.grants(role))
+
+
+STEPS = (DemoStep("codes.unused", make_codes, unused_codes),)

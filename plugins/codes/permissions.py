@@ -1,0 +1,16 @@
+"""What roles may do with codes."""
+
+from kernel.auth import Permission
+
+GENERATE = Permission(
+    "codes.access_code.generate", "Generate access codes for courses and videos", {"admin": "any", "instructor": "own"}
+)
+VIEW = Permission(
+    "codes.access_code.view", "See access codes and who redeemed them", {"admin": "any", "instructor": "own"}
+)
+UPDATE = Permission(
+    "codes.access_code.update", "Change and deactivate access codes", {"admin": "any", "instructor": "own"}
+)
+REDEEM = Permission("codes.access_code.redeem", "Redeem an access code", {"student": "any"})
+
+PERMISSIONS = (GENERATE, VIEW, UPDATE, REDEEM)

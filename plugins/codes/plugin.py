@@ -1,0 +1,47 @@
+"""What the plugin `codes` registers."""
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import Permission
+from kernel.demo import DemoStep
+from kernel.events import Event
+from kernel.hookspecs import hookimpl
+from kernel.plugin import Plugin
+from plugins.codes.demo import STEPS
+from plugins.codes.events import EVENTS
+from plugins.codes.permissions import PERMISSIONS
+from plugins.codes.routes import ROUTES
+
+PLUGIN = Plugin(
+    name="codes",
+    version="1.0.0",
+    kernel=">=1,<2",
+    requires=("auth", "courses"),
+    summary="Access codes that open courses and videos.",
+)
+
+
+@hookimpl
+def register_routes() -> Sequence[HTTPRouteHandler]:
+    """Return the HTTP handlers."""
+    return ROUTES
+
+
+@hookimpl
+def register_permissions() -> Sequence[Permission]:
+    """Return the permissions."""
+    return PERMISSIONS
+
+
+@hookimpl
+def register_events() -> Sequence[type[Event]]:
+    """Return the events."""
+    return EVENTS
+
+
+@hookimpl
+def seed_demo() -> Sequence[DemoStep]:
+    """Return the demonstration's codes."""
+    return STEPS

@@ -1,0 +1,102 @@
+"""The HTTP routes of codes."""
+
+from uuid import UUID
+
+from litestar import delete, get, patch, post
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import Actor, requires
+from kernel.db import Db
+from kernel.routing import Limit, Offset, Page, limited
+from plugins.codes import queries
+from plugins.codes.actions import codes, redemptions
+from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW
+from plugins.codes.schemas import (
+    CodeCard,
+    CodeDetails,
+    GeneratedBatch,
+    GenerateRequest,
+    Redeemed,
+    RedeemRequest,
+    RedemptionCard,
+    UpdateRequest,
+)
+
+
+@post("/access-codes/generate", guards=[requires(GENERATE)], operation_id="access_codes_generate")
+async def generate(db: Db, actor: Actor, data: GenerateRequest) -> GeneratedBatch:
+    """Make a batch of codes for a course or a video."""
+    return await codes.generate(db, actor, data)
+
+
+@post(
+    "/access-codes/redeem",
+    status_code=200,
+    guards=[requires(REDEEM)],
+    opt=limited("redeem"),
+    operation_id="access_codes_redeem",
+)
+async def redeem(db: Db, actor: Actor, data: RedeemRequest) -> Redeemed:
+    """Redeem a code, typed in any case, with any spaces and dashes."""
+    return await db.retrying(lambda: redemptions.redeem(db, actor, code=data.code))
+
+
+@get("/access-codes", guards=[requires(VIEW)], operation_id="access_codes_list")
+async def list_codes(
+    db: Db,
+    actor: Actor,
+    limit: Limit = 20,
+    offset: Offset = 0,
+    course_id: UUID | None = None,
+    video_id: UUID | None = None,
+    batch_id: UUID | None = None,
+    is_active: bool | None = None,
+) -> Page[CodeCard]:
+    """List codes, newest first; an instructor's are those of their own courses."""
+    return await queries.access_codes(
+        db,
+        actor,
+        limit=limit,
+        offset=offset,
+        course_id=course_id,
+        video_id=video_id,
+        batch_id=batch_id,
+        is_active=is_active,
+    )
+
+
+@get("/access-codes/{code_id:uuid}", guards=[requires(VIEW)], operation_id="access_codes_get")
+async def get_code(db: Db, actor: Actor, code_id: UUID) -> CodeDetails:
+    """Show one code."""
+    return await queries.access_code(db, actor, code_id)
+
+
+@patch("/access-codes/{code_id:uuid}", guards=[requires(UPDATE)], operation_id="access_codes_update")
+async def update(db: Db, actor: Actor, code_id: UUID, data: UpdateRequest) -> CodeDetails:
+    """Change a code."""
+    return await codes.update_code(db, actor, code_id, data)
+
+
+@delete("/access-codes/{code_id:uuid}", guards=[requires(UPDATE)], operation_id="access_codes_deactivate")
+async def deactivate(db: Db, actor: Actor, code_id: UUID) -> None:
+    """Deactivate a code; what it has opened stays open."""
+    await codes.update_code(db, actor, code_id, UpdateRequest(is_active=False))
+
+
+@get("/access-codes/{code_id:uuid}/redemptions", guards=[requires(VIEW)], operation_id="access_codes_redemptions")
+async def list_redemptions(
+    db: Db, actor: Actor, code_id: UUID, limit: Limit = 20, offset: Offset = 0
+) -> Page[RedemptionCard]:
+    """List who redeemed a code, latest first."""
+    return await queries.redemptions(db, actor, code_id, limit=limit, offset=offset)
+
+
+ROUTES: list[HTTPRouteHandler] = [
+    generate,
+    redeem,
+    list_codes,
+    get_code,
+    update,
+    deactivate,
+    list_redemptions,
+]

@@ -1,0 +1,100 @@
+"""What requests about codes may say, and what is answered."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from kernel.routing import Body
+from plugins.auth.api import UserRef
+from plugins.courses.api import Enrollment
+
+CodeType = Literal["single_use", "multi_use", "unlimited"]
+CodeKind = Literal["course", "video"]
+Uses = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Label = Annotated[str, Meta(min_length=1, max_length=200)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Domain = Annotated[str, Meta(max_length=253, pattern=r"^[^@\s.]+(\.[^@\s.]+)+$")]
+
+
+class GenerateRequest(Body, frozen=True, kw_only=True):
+    """How many codes for what, on which terms."""
+
+    type: CodeType
+    course_id: UUID | None = None
+    video_id: UUID | None = None
+    count: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    max_uses: Uses | None = None
+    expires_at: Moment | None = None
+    label: Label | None = None
+    allowed_emails: Annotated[tuple[Email, ...], Meta(max_length=1000)] = ()
+    allowed_domains: Annotated[tuple[Domain, ...], Meta(max_length=100)] = ()
+
+
+class UpdateRequest(Body, frozen=True, kw_only=True):
+    """What may change about a code; an absent field stays as it is."""
+
+    is_active: bool | UnsetType = UNSET
+    expires_at: Moment | None | UnsetType = UNSET
+    max_uses: Uses | UnsetType = UNSET
+    label: Label | None | UnsetType = UNSET
+
+
+class RedeemRequest(Body, frozen=True):
+    """A code as somebody typed it."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class CodeCard(Struct, frozen=True):
+    """A code for those who hand it out; `code` is null once the key that encrypted it has been removed."""
+
+    id: UUID
+    code: str | None
+    kind: CodeKind
+    course_id: UUID
+    video_id: UUID | None
+    type: CodeType
+    max_uses: int | None
+    current_uses: int
+    expires_at: datetime | None
+    is_active: bool
+    paused_until: datetime | None
+    label: str | None
+    batch_id: UUID
+    created_by: UUID | None
+    created_at: datetime
+
+
+class CodeDetails(CodeCard, frozen=True):
+    """A code with the addresses that it is bound to."""
+
+    allowed_emails: list[str]
+    allowed_domains: list[str]
+
+
+class GeneratedBatch(Struct, frozen=True):
+    """The codes that were just made."""
+
+    batch_id: UUID
+    items: list[CodeCard]
+
+
+class Redeemed(Struct, frozen=True, omit_defaults=True):
+    """What a redeemed code opened."""
+
+    kind: CodeKind
+    course_id: UUID
+    video_id: UUID | None = None
+    enrollment: Enrollment | None = None
+
+
+class RedemptionCard(Struct, frozen=True):
+    """Who redeemed a code and when; the address is told only to who may see every code."""
+
+    id: UUID
+    user: UserRef | None
+    redeemed_at: datetime
+    ip_address: str | None | UnsetType = UNSET
