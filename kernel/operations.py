@@ -6,7 +6,7 @@ Uses the operator's own database role (`Deployment.operator_session`); reached f
 import difflib
 import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 

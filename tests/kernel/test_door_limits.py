@@ -144,7 +144,7 @@ async def test_limits_of_a_tenant_change_at_once_in_every_process(lab: Process, 
     await client.post("/lab/login", json=BODY)
 
     setting = "security.rate_limits.login_per_minute=7"
-    await operations.set_tenant_setting(lab.deployment, Namespace(slug=school.tenant.slug, setting=setting))
+    await operations.set_tenant_settings(lab.deployment, Namespace(slug=school.tenant.slug, settings=[setting]))
     told = [(await client.post("/lab/login", json=BODY)).headers["RateLimit-Limit"] for _ in range(2)]
 
     # The request that learns of the change is still counted by the old limit.
