@@ -166,17 +166,21 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
     threads, go = HashingThreads(1, 100), threading.Event()
     monkeypatch.setattr(passwords, "threads", threads)
     blocker = asyncio.create_task(threads.run(go.wait))
+    await asyncio.sleep(0)
     person = {"email": fresh_email(school), "password": PASSWORD, "first_name": "Sami", "last_name": "Aziz"}
     answers = [
         asyncio.create_task(sign_in(client, email)),
         asyncio.create_task(sign_in(client, fresh_email(school))),
         asyncio.create_task(client.post("/auth/register", json=person)),
     ]
-    async with asyncio.timeout(20):
-        while threads.load < 4:  # noqa: ASYNC110 - what runs in threads sets no event of the loop
-            await asyncio.sleep(0.001)
-    assert deployment.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-    go.set()
+    try:
+        async with asyncio.timeout(20):
+            while threads.load < 4:  # noqa: ASYNC110 - what runs in threads sets no event of the loop
+                await asyncio.sleep(0.001)
+        held = deployment.database.engine.pool.checkedout()  # type: ignore[attr-defined]
+    finally:
+        go.set()
+    assert held == 0
     assert [answer.status_code for answer in await asyncio.gather(*answers)] == [200, 401, 202]
     await blocker
 
@@ -187,10 +191,12 @@ async def test_full_queue_of_passwords_is_a_503(school: School, monkeypatch: pyt
     blocker = asyncio.create_task(threads.run(go.wait))
     await asyncio.sleep(0)
     client = await school.client()
-    answer = await sign_in(client, fresh_email(school))
+    try:
+        answer = await sign_in(client, fresh_email(school))
+    finally:
+        go.set()
     assert codes_of(answer) == [(503, "auth.busy")]
     assert answer.headers["Retry-After"] == "5"
-    go.set()
     await blocker
 
 
