@@ -1,0 +1,188 @@
+"""Every door, tried by another school: with a valid request, each id of the first school is unknown to the second.
+
+The table names each route that takes an id, in its path or in its body. A route that no row names fails the test, so a
+new door cannot be forgotten.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.deployment import Deployment
+from kernel.ids import new_id
+from kernel.testing import Person, School
+
+Ids = dict[str, str]
+Body = Callable[[Ids], dict[str, Any]]
+MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isommp42" + bytes(5000)
+MARK = "Marker-of-the-first-school"
+
+NO_BODY: Body = lambda ids: {}  # noqa: E731
+OWN_PATH: dict[str, Body] = {
+    "users_get": NO_BODY,
+    "users_update": lambda ids: {"first_name": "Mallory"},
+    "categories_get": NO_BODY,
+    "categories_update": lambda ids: {"name": "Taken"},
+    "categories_delete": NO_BODY,
+    "courses_get": NO_BODY,
+    "courses_update": lambda ids: {"title": "Taken"},
+    "courses_delete": NO_BODY,
+    "courses_publish": NO_BODY,
+    "courses_sections": NO_BODY,
+    "courses_videos": NO_BODY,
+    "courses_enroll": NO_BODY,
+    "courses_drop": NO_BODY,
+    "courses_students": NO_BODY,
+    "sections_create": lambda ids: {"title": "Taken"},
+    "sections_get": NO_BODY,
+    "sections_update": lambda ids: {"title": "Taken"},
+    "sections_delete": NO_BODY,
+    "videos_create": lambda ids: {
+        "title": "Taken", "video_type": "youtube_private", "youtube_id": "dQw4w9WgXcQ", "duration_seconds": 10,
+    },
+    "videos_get": NO_BODY,
+    "videos_update": lambda ids: {"title": "Taken"},
+    "videos_delete": NO_BODY,
+    "videos_stream": NO_BODY,
+    "videos_progress": lambda ids: {"position": 1, "ranges": [[0, 1]], "total_seconds": 20},
+    "access_codes_get": NO_BODY,
+    "access_codes_update": lambda ids: {"is_active": False},
+    "access_codes_deactivate": NO_BODY,
+    "access_codes_redemptions": NO_BODY,
+}  # fmt: skip
+"""Routes with an id in their path: the body that makes the request valid."""
+
+IN_BODY: dict[str, tuple[str, str, Body]] = {
+    "courses_create": ("POST", "/courses", lambda ids: {"title": "Mine", "category_id": ids["category_id"]}),
+    "categories_create": ("POST", "/categories", lambda ids: {"name": "Mine", "parent_id": ids["category_id"]}),
+    "access_codes_generate": (
+        "POST", "/access-codes/generate", lambda ids: {"course_id": ids["course_id"], "type": "single_use", "count": 1},
+    ),
+    "access_codes_redeem": ("POST", "/access-codes/redeem", lambda ids: {"code": ids["code"]}),
+}  # fmt: skip
+"""Routes that take another thing's id, or a code, in their body."""
+
+REFUSED_AT_ALL = {
+    "admin": {"courses_enroll", "courses_drop", "access_codes_redeem"},
+    "student": {
+        "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
+        "courses_delete", "courses_publish", "courses_students", "sections_create", "sections_update",
+        "sections_delete", "videos_create", "videos_update", "videos_delete", "access_codes_generate",
+        "access_codes_get", "access_codes_update", "access_codes_deactivate", "access_codes_redemptions",
+    },
+}  # fmt: skip
+LISTS = ("/users", "/courses", "/courses?status=published", "/categories", "/access-codes", "/enrollments")
+NO_IDS = {
+    "auth_register", "auth_login", "auth_refresh", "auth_logout", "users_me", "users_list", "users_create",
+    "courses_list", "categories_list", "enrollments_list", "access_codes_list", "media_upload_video",
+    "media_read",  # bound to session and tenant by its signature: tests/plugins/media
+}  # fmt: skip
+
+
+def handlers_of(deployment: Deployment) -> dict[str, HTTPRouteHandler]:
+    """Return every handler of every plugin by its operation id."""
+    registry = deployment.registry
+    groups = [*registry.routes.values(), *registry.root_routes.values()]
+    return {str(handler.operation_id): handler for group in groups for handler in group}
+
+
+@pytest.fixture
+async def first_ids(school: School) -> Ids:
+    """One of everything in the first school, each with the marker in its text."""
+    admin, instructor = await school.person("admin"), await school.person("instructor")
+    category = (await admin.post("/categories", json={"name": f"{MARK} category"})).json()
+    upload = await instructor.post("/upload/video", files={"file": ("lesson.mp4", MP4, "video/mp4")})
+    file = upload.json()
+    course = (await instructor.post("/courses", json={"title": f"{MARK} course", "category_id": category["id"]})).json()
+    section = (await instructor.post(f"/courses/{course['id']}/sections", json={"title": f"{MARK} section"})).json()
+    video = (
+        await instructor.post(
+            f"/sections/{section['id']}/videos",
+            json={
+                "title": f"{MARK} video",
+                "video_type": "server_upload",
+                "file_id": file["id"],
+                "duration_seconds": 20,
+            },
+        )
+    ).json()
+    published = await instructor.post(f"/courses/{course['id']}/publish")
+    assert published.status_code == 200, published.text
+    batch = await instructor.post(
+        "/access-codes/generate", json={"course_id": course["id"], "type": "single_use", "count": 1}
+    )
+    code = batch.json()["items"][0]
+    return {
+        "user_id": str(instructor.id),
+        "category_id": category["id"],
+        "file_id": file["id"],
+        "course_id": course["id"],
+        "section_id": section["id"],
+        "video_id": video["id"],
+        "code_id": code["id"],
+        "code": code["code"],
+    }
+
+
+async def ask(person: Person, handler: HTTPRouteHandler, ids: Ids, body: dict[str, Any]) -> httpx.Response:
+    """Send a handler's request with these ids in its path."""
+    path = re.sub(r"\{(\w+):\w+\}", lambda match: ids[match.group(1)], min(handler.paths))
+    method = min(handler.http_methods)
+    return await person.request(method, path, **({"json": body} if body else {}))
+
+
+async def test_every_route_is_in_the_table(deployment: Deployment) -> None:
+    assert sorted(handlers_of(deployment)) == sorted({*OWN_PATH, *IN_BODY, *NO_IDS})
+    takes_id = {name for name, handler in handlers_of(deployment).items() if any("{" in path for path in handler.paths)}
+    assert takes_id - {"media_read"} == set(OWN_PATH)
+
+
+@pytest.mark.parametrize("role", ["admin", "student"])
+async def test_other_school_finds_no_id_of_the_first(
+    deployment: Deployment, other_school: School, first_ids: Ids, role: str
+) -> None:
+    stranger = await other_school.person(role)
+    handlers = handlers_of(deployment)
+    found: dict[str, int] = {}
+    for name, body in OWN_PATH.items():
+        answer = await ask(stranger, handlers[name], first_ids, body(first_ids))
+        assert MARK not in answer.text
+        found[name] = answer.status_code
+    for name, (method, path, body) in IN_BODY.items():
+        found[name] = (await stranger.request(method, path, json=body(first_ids))).status_code
+
+    # What the role may not do at all is 403, whoever's id it is; everything else is unknown.
+    assert {name for name, status in found.items() if status == 403} == REFUSED_AT_ALL[role]
+    assert {status for name, status in found.items() if name not in REFUSED_AT_ALL[role]} == {404}
+
+
+async def test_other_school_gets_the_same_answer_as_for_an_id_that_never_was(
+    deployment: Deployment, other_school: School, first_ids: Ids
+) -> None:
+    stranger = await other_school.person("admin")
+    handlers = handlers_of(deployment)
+    never = {name: str(new_id()) for name in first_ids}
+    for name, body in OWN_PATH.items():
+        foreign = (await ask(stranger, handlers[name], first_ids, body(first_ids))).json()
+        unknown = (await ask(stranger, handlers[name], never, body(never))).json()
+        assert {**foreign, "request_id": ""} == {**unknown, "request_id": ""}, name
+
+
+async def test_lists_of_the_other_school_show_nothing_of_the_first(other_school: School, first_ids: Ids) -> None:
+    admin = await other_school.person("admin")
+    for path in LISTS:
+        answer = await admin.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+        assert MARK not in answer.text
+        assert not any(each in answer.text for each in first_ids.values()), path
+
+
+async def test_token_of_one_school_is_refused_at_the_others_host(school: School, other_school: School) -> None:
+    person = await school.person("admin")
+    answer = await person.get(f"http://{other_school.host}/api/v1/users/me")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "kernel.unauthenticated")
