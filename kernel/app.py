@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from litestar.middleware import DefineMiddleware
@@ -90,7 +90,11 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
             openapi_config=OpenAPIConfig(
                 title="Collegium",
                 version=KERNEL_VERSION,
-                path="/schema",
+                # Whoever asks sees the same, so a stale cookie is no reason to refuse.
+                openapi_router=Router(
+                    "/schema", route_handlers=[], opt={"credential_ignored": True}, include_in_schema=False
+                ),
+                use_handler_docstrings=True,
                 render_plugins=[ReaderPage(), JsonDocument()],
                 create_examples=False,
             ),

@@ -58,14 +58,36 @@ def visible(document: Mapping[str, Any], tenant: Tenant) -> dict[str, Any]:
     """Return the document without the operations of plugins that do not act for the tenant."""
     paths: dict[str, Any] = {}
     for path, operations in document["paths"].items():
-        kept = {
+        acting = {
             method: operation
             for method, operation in operations.items()
             if not operation.get("tags") or set(operation["tags"]) & tenant.plugins
         }
-        if kept:
-            paths[path] = kept
-    return {**document, "paths": paths}
+        if acting:
+            paths[path] = acting
+    shown = {**document, "paths": paths}
+    if schemas := document.get("components", {}).get("schemas"):
+        needed = _needed(paths, schemas)
+        kept = {name: schema for name, schema in schemas.items() if name in needed}
+        shown["components"] = {**document["components"], "schemas": kept}
+    return shown
+
+
+def _needed(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> set[str]:
+    """Return the names of the schemas to which the operations lead, directly or through others."""
+    found: set[str] = set()
+    waiting: list[Any] = [paths]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            waiting += each.values()
+            name = str(each.get("$ref", "")).rpartition("/")[2]
+            if name in schemas and name not in found:
+                found.add(name)
+                waiting.append(schemas[name])
+        elif isinstance(each, list):
+            waiting += each
+    return found
 
 
 def _page(document: Mapping[str, Any]) -> Iterator[str]:
@@ -75,13 +97,17 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f'<link rel="stylesheet" href="/schema/reader.css"></head><body><header><h1>{title}</h1>'
     yield '<p>The same as a document: <a href="/schema/openapi.json">openapi.json</a>.</p></header><main>'
-    tag = None
-    for path, method, operation in sorted(_operations(document), key=lambda each: (each[2].get("tags"), each[0])):
-        if operation.get("tags") != tag:
-            tag = operation.get("tags")
-            yield f"<h2>{escape(', '.join(tag or ['kernel']))}</h2>"
+    shown = ""
+    for path, method, operation in sorted(_operations(document), key=lambda each: (_group(each[2]), each[0])):
+        if (group := _group(operation)) != shown:
+            shown = group
+            yield f"<h2>{escape(group)}</h2>"
         yield from _operation(path, method, operation, document)
     yield "</main></body></html>"
+
+
+def _group(operation: Mapping[str, Any]) -> str:
+    return ", ".join(operation.get("tags") or ["kernel"])
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -93,7 +119,8 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping
 
 def _operation(path: str, method: str, operation: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
     summary = escape(str(operation.get("description") or operation.get("summary") or ""))
-    yield f'<details id="{escape(str(operation.get("operationId")))}"><summary><b class="{method}">{method.upper()}</b> '
+    yield f'<details id="{escape(str(operation.get("operationId")))}">'
+    yield f'<summary><b class="{method}">{method.upper()}</b> '
     yield f"<code>{escape(path)}</code> <span>{summary}</span></summary>"
     if parameters := operation.get("parameters"):
         yield "<h3>Parameters</h3><table><thead><tr><th>Name<th>In<th>Type<th>Meaning</tr></thead><tbody>"
