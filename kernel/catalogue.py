@@ -72,7 +72,7 @@ async def catalogue_problems(connection: "asyncpg.Connection[asyncpg.Record]") -
 
     tables: dict[str, bool] = dict(await ask(_TABLES))
     return [
-        *[sentence for question in questions for (sentence,) in await ask(question)],
+        *[sentence for question in questions for (sentence,) in sorted(await ask(question))],
         *_policy_problems((name for name, is_tenants in tables.items() if is_tenants), await ask(_POLICIES)),
         *_right_problems(tables, await ask(_RIGHTS)),
         *[

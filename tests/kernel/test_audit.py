@@ -63,6 +63,7 @@ async def test_each_change_leaves_a_row_whoever_writes(urls: Mapping[str, str], 
     tenant, item = new_id(), new_id()
     async with transaction(urls[role], tenant) as connection:
         (shelf,) = await add_shelves(connection, "first")
+    async with transaction(urls[role], tenant) as connection:
         await connection.execute(ADD_ITEM, item, shelf, None, b"secret")
     for change in ("price = 5, tags = '{new}'", "price = 5", "token = 'other'"):
         async with transaction(urls[role], tenant) as connection:

@@ -109,10 +109,10 @@ BREAKS = {
     "ALTER TABLE shop.items OWNER TO postgres": ["shop.items: it belongs to postgres, not to collegium_owner."],
     AS_OWNER + "CREATE FUNCTION shop.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS"
     " 'SELECT count(*) FROM shop.items'": [
+        "shop.peek: everybody may call it.",
+        "shop.peek: it belongs to collegium_owner, not to collegium_operator.",
         "shop.peek: it runs as its owner and was not made by definer_function.",
         "shop.peek: its search_path is not fixed.",
-        "shop.peek: it belongs to collegium_owner, not to collegium_operator.",
-        "shop.peek: everybody may call it.",
     ],
     "ALTER FUNCTION kernel.tenant_by_id SET SCHEMA shop": [
         "shop.tenant_by_id: it works across tenants, as the kernel's own functions alone may."
@@ -150,9 +150,9 @@ BREAKS = {
     ],
     "ALTER ROLE collegium_owner SUPERUSER": ["The role collegium_owner is a superuser."],
     "ALTER ROLE collegium_app BYPASSRLS CREATEROLE CREATEDB REPLICATION": [
-        "The role collegium_app may pass row-level security by.",
-        "The role collegium_app may make roles.",
         "The role collegium_app may make databases.",
+        "The role collegium_app may make roles.",
+        "The role collegium_app may pass row-level security by.",
         "The role collegium_app may read the log of the whole server.",
     ],
     "GRANT collegium_operator TO collegium_app": ["The role collegium_app may become collegium_operator."],
