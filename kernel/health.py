@@ -39,7 +39,7 @@ def health_routes(deployment: Deployment) -> list[HTTPRouteHandler]:
         ok = all(check.ok for check in checks)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         expected = deployment.settings.operator_token
-        known = bool(expected) and hmac.compare_digest(token.encode(), expected.encode())
+        known = bool(expected) and hmac.compare_digest(token.encode("latin-1"), expected.encode())
         body = Readiness("ok" if ok else "unavailable", [*checks, *set_aside(deployment)] if known else ())
         return Response(body, status_code=200 if ok else 503)
 
