@@ -24,7 +24,9 @@ def test_settings_come_from_file_then_environment_then_command_line(tmp_path: Pa
 
 
 def test_settings_survive_the_way_through_the_environment() -> None:
-    settings = Settings(secret_keys=(KEY, KEY[::-1]), plugins=("auth", "media"), demo=True, port=8123, redis_url="unix:/x")
+    settings = Settings(
+        secret_keys=(KEY, KEY[::-1]), plugins=("auth", "media"), demo=True, port=8123, redis_url="unix:/x"
+    )
 
     assert load_settings(environment=settings.environment()) == settings
 
@@ -35,7 +37,10 @@ def test_settings_survive_the_way_through_the_environment() -> None:
         ({"COLLEGIUM_PROT": "1"}, "Unknown setting 'prot' in COLLEGIUM_PROT. Did you mean 'port'?"),
         ({"COLLEGIUM_PORT": "many"}, "A setting is wrong: Expected `int`, got `str` - at `$.port`."),
         ({"COLLEGIUM_PORT": "70000"}, "The port must be between 1 and 65535, not 70000."),
-        ({"COLLEGIUM_SECRET_KEYS": "short"}, "Each of COLLEGIUM_SECRET_KEYS needs at least 32 characters; 1 are shorter."),
+        (
+            {"COLLEGIUM_SECRET_KEYS": "short"},
+            "Each of COLLEGIUM_SECRET_KEYS needs at least 32 characters; 1 are shorter.",
+        ),
         (
             {"COLLEGIUM_DEMO": "true", "COLLEGIUM_HOST": "0.0.0.0"},
             "The demo's accounts are known to everyone, so --demo serves on 127.0.0.1 only.",
@@ -44,7 +49,10 @@ def test_settings_survive_the_way_through_the_environment() -> None:
             {"COLLEGIUM_DATABASE_URL": "postgresql+asyncpg://x"},
             "With database_url set, COLLEGIUM_REDIS_URL must be set too: nothing is embedded then.",
         ),
-        ({"COLLEGIUM_CONFIG": "/nowhere/x.toml"}, "The settings file /nowhere/x.toml cannot be read: No such file or directory."),
+        (
+            {"COLLEGIUM_CONFIG": "/nowhere/x.toml"},
+            "The settings file /nowhere/x.toml cannot be read: No such file or directory.",
+        ),
     ],
 )
 def test_settings_say_what_is_wrong(environment: dict[str, str], sentence: str) -> None:
