@@ -54,12 +54,12 @@ def _late_import_reason(source: Source, statement: ast.stmt) -> str | None:
 
 
 def commits(root: Path) -> list[str]:
-    """Return the commits outside `kernel/db.py`, by a method or in words."""
+    """Return the commits outside `kernel/db.py`, by a method or in words; a migration ends its own, of schemas only."""
     return [
         f"{source.at(node)}: only kernel/db.py commits."
         for source in sources(root, *OURS)
         for node in ast.walk(source.tree)
-        if isinstance(node, ast.Call) and source.path != "kernel/db.py" and _commits(node)
+        if isinstance(node, ast.Call) and source.path not in ("kernel/db.py", "kernel/migrate.py") and _commits(node)
     ]
 
 

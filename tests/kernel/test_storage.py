@@ -79,9 +79,9 @@ def files_below(root: Path) -> list[str]:
 def is_open(path: Path) -> bool:
     """Say whether this process has the file open."""
     wanted = path.stat()
-    for descriptor in os.listdir("/dev/fd"):
+    for descriptor in Path("/dev/fd").iterdir():
         try:
-            status = os.fstat(int(descriptor))
+            status = os.fstat(int(descriptor.name))
         except OSError:  # the descriptor of the listing itself
             continue
         if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
