@@ -132,7 +132,7 @@ async def ask(person: Person, handler: HTTPRouteHandler, ids: Ids, body: dict[st
     """Send a handler's request with these ids in its path."""
     path = re.sub(r"\{(\w+):\w+\}", lambda match: ids[match.group(1)], min(handler.paths))
     method = min(handler.http_methods)
-    return await person.request(method, path, **({"json": body} if body else {}))
+    return await person.request(method, path, json=body or None)
 
 
 async def test_every_route_is_in_the_table(deployment: Deployment) -> None:
