@@ -1,16 +1,14 @@
 """The accounts of the demonstration; their password is known to everyone, and the demo serves on loopback only."""
 
 from msgspec import Struct, structs
-from sqlalchemy import ARRAY, Text, any_, bindparam, select
 
 from kernel.db import Db
 from kernel.demo import DemoStep
+from plugins.auth import queries
 from plugins.auth.actions import accounts
 from plugins.auth.permissions import Role
-from plugins.auth.tables import User
 
 PASSWORD = "Collegium-demo-1!"  # noqa: S105 - known to everyone
-_EXISTING = select(User.email).where(User.email == any_(bindparam("emails", type_=ARRAY(Text))))
 
 
 class _Person(Struct, frozen=True):
@@ -37,7 +35,7 @@ _PEOPLE = (
 
 async def make_accounts(db: Db) -> None:
     """Make the accounts that are not there yet."""
-    existing = await db.values(_EXISTING, emails=[person.email for person in _PEOPLE])
+    existing = await queries.user_ids_by_email(db, [person.email for person in _PEOPLE])
     for person in _PEOPLE:
         if person.email not in existing:
             await accounts.create_user(db, password=PASSWORD, **structs.asdict(person))

@@ -14,6 +14,7 @@ from kernel.db import Db
 from kernel.errors import NotFound
 from kernel.identity import SessionState
 from kernel.routing import Page, rows_for
+from kernel.tables import normalised
 from plugins.auth.permissions import READ_USER, Role
 from plugins.auth.schemas import Status, UserCard, UserDetails, UserRef
 from plugins.auth.tables import Session, User, UserProfile
@@ -163,8 +164,8 @@ async def users_by_id(db: Db, ids: Iterable[UUID]) -> dict[UUID, UserRef]:
 
 
 async def user_ids_by_email(db: Db, emails: Iterable[str]) -> dict[str, UUID]:
-    """Return the ids of accounts by their addresses, given in small letters; those that are not there are left out."""
-    rows = await db.rows(Addressed, _IDS_BY_EMAIL, emails=list(emails))
+    """Return the ids of accounts by their normalised addresses; those that are not there are left out."""
+    rows = await db.rows(Addressed, _IDS_BY_EMAIL, emails=[normalised(email) for email in emails])
     return {row.email: row.id for row in rows}
 
 

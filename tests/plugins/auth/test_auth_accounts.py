@@ -15,7 +15,7 @@ from kernel.ids import new_id
 from kernel.tables import AuditLog
 from kernel.testing import PASSWORD, FakeClock, Person, School
 from plugins.auth.actions import accounts
-from plugins.auth.api import UserRef, users_by_id
+from plugins.auth.api import UserRef, emails_by_id, user_ids_by_email, users_by_id
 from plugins.auth.errors import LastAdmin
 from plugins.auth.schemas import UpdateUserRequest
 from plugins.auth.tables import User
@@ -185,10 +185,21 @@ async def test_people_are_looked_up_in_one_statement(school: School, query_count
     assert query_count() - before == 1
 
 
+async def test_addresses_and_accounts_are_found_by_each_other(school: School) -> None:
+    email = fresh_email(school)
+    user_id = await make_user(school, email=email)
+    async with school.db() as db:
+        assert await user_ids_by_email(db, [email.upper(), "nobody@a.test"]) == {email: user_id}
+        assert await emails_by_id(db, [user_id, new_id()]) == {user_id: email}
+
+
 async def test_people_of_another_school_are_not_found(school: School, other_school: School) -> None:
-    user_id = await make_user(school)
+    email = fresh_email(school)
+    user_id = await make_user(school, email=email)
     async with other_school.db() as db:
         assert await users_by_id(db, [user_id]) == {}
+        assert await user_ids_by_email(db, [email]) == {}
+        assert await emails_by_id(db, [user_id]) == {}
 
 
 async def test_profile_keeps_what_is_not_mentioned_and_empties_what_is_null(school: School) -> None:
