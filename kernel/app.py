@@ -23,7 +23,7 @@ from kernel.problems import problem_response
 from kernel.reader import JsonDocument, ReaderPage, reader_routes
 from kernel.registry import load_registry
 from kernel.routing import StrictRequest, mount
-from kernel.settings import Settings
+from kernel.settings import Settings, SettingsError
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -33,10 +33,14 @@ def create_deployment(settings: Settings, plugins: Sequence[LoadedPlugin] | None
 
     Raises:
         PluginError: A plugin cannot be part of this deployment.
+        SettingsError: A part cannot be made as the settings say.
     """
     found = discover(settings.plugins) if plugins is None else plugins
     registry, set_aside = load_registry(found, settings.on_bad_plugin)
-    return Deployment(settings, registry, set_aside)
+    try:
+        return Deployment(settings, registry, set_aside)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 @asynccontextmanager

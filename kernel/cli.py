@@ -54,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, RedisError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         return _refuse(f"A server does not answer as it should: {cause}. `collegium doctor` tells which.")
+    except operations.Unwell as error:
+        print(error)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

@@ -22,7 +22,7 @@ from kernel.ids import new_id
 from kernel.plugin import discover, why
 from kernel.registry import load_registry
 from kernel.roles import ROLE_NAMES, role_statements
-from kernel.settings import Settings, SettingsSpec
+from kernel.settings import Settings, SettingsError, SettingsSpec
 from kernel.tables import tenant_hosts, tenants
 from kernel.tenancy import TenantRow
 
@@ -76,8 +76,14 @@ class TenantNotFound(NotFound):
     title = "No tenant has this slug; `collegium tenants list` shows them."
 
 
+class Unwell(Exception):
+    """Something is wrong with a deployment; the text says with which part."""
+
+
 async def migrate(settings: Settings) -> None:
     """Apply every pending migration and make sure that there is a tenant."""
+    if not settings.owner_database_url:
+        raise SettingsError("COLLEGIUM_OWNER_DATABASE_URL is not set: only the owner role may migrate.")
     from kernel.migrate import ensure_default_tenant, upgrade  # import: start-up-time
 
     registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
@@ -215,9 +221,16 @@ def _put(chosen: dict[str, Any], setting: str, specs: Mapping[str, SettingsSpec]
 
 
 async def doctor(deployment: Deployment, _options: Namespace) -> str:
-    """Return a line for each part: whether it answers, and if not, what it says."""
+    """Return a line for each part.
+
+    Raises:
+        Unwell: A part does not answer or a plugin is set aside; its text has the same lines.
+    """
     checks = [*await readiness_checks(deployment), *set_aside(deployment)]
-    return "\n".join(f"{'ok  ' if check.ok else 'FAIL'} {check.name} {check.detail}".rstrip() for check in checks)
+    lines = "\n".join(f"{'ok  ' if check.ok else 'FAIL'} {check.name} {check.detail}".rstrip() for check in checks)
+    if not all(check.ok for check in checks):
+        raise Unwell(lines)
+    return lines
 
 
 def _value(text: str) -> Any:

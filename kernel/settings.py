@@ -4,15 +4,32 @@ The only module that reads the environment. What a tenant chose is stored with t
 """
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
 PREFIX = "COLLEGIUM_"
+_POSTGRESQL = ("postgresql+asyncpg://",)
+_SCHEMES: Mapping[str, tuple[str, ...]] = {
+    "database_url": _POSTGRESQL,
+    "worker_database_url": _POSTGRESQL,
+    "operator_database_url": _POSTGRESQL,
+    "owner_database_url": _POSTGRESQL,
+    "redis_url": ("redis://", "rediss://", "unix://"),
+}
+_BOUNDS: Mapping[str, tuple[int, int]] = {
+    "port": (1, 65_535),
+    "workers": (1, 1_000),
+    "database_pool_size": (1, 1_000),
+    "max_body_bytes": (1_000, 100_000_000),
+    # Below 10 is for tests only.
+    "password_hash_cost": (4, 16),
+}
 
 
 class SettingsError(Exception):
@@ -128,21 +145,35 @@ def _parse(key: str, value: str, *, source: str) -> Any:
 
 
 def _check(settings: Settings) -> None:
-    outside = ("redis_url", "storage_url", "worker_database_url", "operator_database_url", "secret_keys")
     if not settings.is_embedded:
-        for name in outside:
-            if not getattr(settings, name):
-                raise SettingsError(
-                    f"With database_url set, {PREFIX}{name.upper()} must be set too: nothing is embedded then."
-                )
+        _check_addresses(settings)
     if short := [key for key in settings.secret_keys if len(key) < 32]:
         raise SettingsError(f"Each of {PREFIX}SECRET_KEYS needs at least 32 characters; {len(short)} are shorter.")
+    if len(set(settings.secret_keys)) < len(settings.secret_keys):
+        raise SettingsError(f"{PREFIX}SECRET_KEYS holds the same key twice. Remove one of them.")
     if settings.demo and settings.host not in ("127.0.0.1", "::1", "localhost"):
         raise SettingsError("The demo's accounts are known to everyone, so --demo serves on 127.0.0.1 only.")
-    if not 1 <= settings.port <= 65535:
-        raise SettingsError(f"The port must be between 1 and 65535, not {settings.port}.")
-    if not 4 <= settings.password_hash_cost <= 16:
-        raise SettingsError("password_hash_cost must be between 4 (tests only) and 16.")
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= (value := getattr(settings, name)) <= most:
+            raise SettingsError(f"{name} must be between {least} and {most}, not {value}.")
+    for address in settings.trusted_proxies:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise SettingsError(f"trusted_proxies holds {address!r}, which is no IP address.") from None
+
+
+def _check_addresses(settings: Settings) -> None:
+    for name in ("redis_url", "storage_url", "worker_database_url", "operator_database_url", "secret_keys"):
+        if not getattr(settings, name):
+            raise SettingsError(
+                f"With database_url set, {PREFIX}{name.upper()} must be set too: nothing is embedded then."
+            )
+    for name, schemes in _SCHEMES.items():
+        address = getattr(settings, name)
+        if address and not address.startswith(schemes):
+            # The address itself is not repeated, for it holds a password.
+            raise SettingsError(f"{PREFIX}{name.upper()} must begin with {' or '.join(schemes)}.")
 
 
 def export_settings(settings: Settings) -> None:
@@ -158,15 +189,18 @@ class SettingsSpec(msgspec.Struct, frozen=True):
     title: str
 
 
+PerMinute = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+
 class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Requests per minute, per user or address."""
 
-    api_per_minute: int = 100
-    login_per_minute: int = 5
-    redeem_per_minute: int = 5
-    upload_per_minute: int = 10
-    progress_per_minute: int = 30
-    media_per_minute: int = 600
+    api_per_minute: PerMinute = 100
+    login_per_minute: PerMinute = 5
+    redeem_per_minute: PerMinute = 5
+    upload_per_minute: PerMinute = 10
+    progress_per_minute: PerMinute = 30
+    media_per_minute: PerMinute = 600
 
 
 class SecuritySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

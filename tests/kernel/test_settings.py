@@ -7,6 +7,15 @@ import pytest
 from kernel.settings import Settings, SettingsError, load_settings
 
 KEY = "0123456789abcdef0123456789abcdef"
+BEGIN = "must begin with postgresql+asyncpg://."
+OUTSIDE = {
+    "COLLEGIUM_DATABASE_URL": "postgresql+asyncpg://x",
+    "COLLEGIUM_WORKER_DATABASE_URL": "postgresql+asyncpg://x",
+    "COLLEGIUM_OPERATOR_DATABASE_URL": "postgresql+asyncpg://x",
+    "COLLEGIUM_REDIS_URL": "redis://x",
+    "COLLEGIUM_STORAGE_URL": "file:///x",
+    "COLLEGIUM_SECRET_KEYS": KEY,
+}
 
 
 def test_settings_without_anything_are_the_defaults() -> None:
@@ -36,7 +45,24 @@ def test_settings_survive_the_way_through_the_environment() -> None:
     [
         ({"COLLEGIUM_PROT": "1"}, "Unknown setting 'prot' in COLLEGIUM_PROT. Did you mean 'port'?"),
         ({"COLLEGIUM_PORT": "many"}, "A setting is wrong: Expected `int`, got `str` - at `$.port`."),
-        ({"COLLEGIUM_PORT": "70000"}, "The port must be between 1 and 65535, not 70000."),
+        ({"COLLEGIUM_PORT": "70000"}, "port must be between 1 and 65535, not 70000."),
+        ({"COLLEGIUM_WORKERS": "0"}, "workers must be between 1 and 1000, not 0."),
+        ({"COLLEGIUM_DATABASE_POOL_SIZE": "0"}, "database_pool_size must be between 1 and 1000, not 0."),
+        ({"COLLEGIUM_PASSWORD_HASH_COST": "3"}, "password_hash_cost must be between 4 and 16, not 3."),
+        (
+            {"COLLEGIUM_SECRET_KEYS": f"{KEY},{KEY}"},
+            "COLLEGIUM_SECRET_KEYS holds the same key twice. Remove one of them.",
+        ),
+        (
+            {"COLLEGIUM_TRUSTED_PROXIES": "10.0.0.1,10.0.0.0/8"},
+            "trusted_proxies holds '10.0.0.0/8', which is no IP address.",
+        ),
+        ({**OUTSIDE, "COLLEGIUM_DATABASE_URL": "postgres://x"}, f"COLLEGIUM_DATABASE_URL {BEGIN}"),
+        ({**OUTSIDE, "COLLEGIUM_OWNER_DATABASE_URL": "mysql://x"}, f"COLLEGIUM_OWNER_DATABASE_URL {BEGIN}"),
+        (
+            {**OUTSIDE, "COLLEGIUM_REDIS_URL": "http://x"},
+            "COLLEGIUM_REDIS_URL must begin with redis:// or rediss:// or unix://.",
+        ),
         (
             {"COLLEGIUM_SECRET_KEYS": "short"},
             "Each of COLLEGIUM_SECRET_KEYS needs at least 32 characters; 1 are shorter.",
