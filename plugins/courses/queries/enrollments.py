@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Executable, Integer, Select, Text, Uuid, bindparam, func, select, true
+from sqlalchemy import Executable, Integer, Select, Text, Uuid, bindparam, false, func, select, true
 
 from kernel.auth import Actor
 from kernel.db import Db
@@ -31,7 +31,9 @@ _NEXT_UP = (
         )
     )
     .where(CourseSection.course_id == CourseEnrollment.course_id, IN_CURRICULUM)
+    # What was begun and not finished, the latest first; then what was not begun, in its order; then what is done.
     .order_by(
+        func.coalesce(VideoProgress.is_completed, false()),
         VideoProgress.updated_at.desc().nulls_last(),
         CourseSection.sort_order,
         CourseSection.id,

@@ -24,7 +24,7 @@ class Enrollment(Struct, frozen=True):
 
 
 class Continuation(Struct, frozen=True):
-    """Where to go on: the video that was watched last, or else the first one."""
+    """Where to go on: the unfinished video that was watched last, or else the first that was not begun."""
 
     video_id: UUID
     last_position: int
