@@ -129,7 +129,9 @@ async def create_tenant(deployment: Deployment, options: Namespace) -> str:
         await _add_hosts(db, tenant_id, options.hosts)
         homeless = await db.values(_HOMELESS)
     await deployment.gate.tell_directory()
-    notes = [f"{slug} has no host and is out of reach: `collegium tenants hosts {slug} --add`." for slug in homeless]
+    notes = [
+        f"{slug} has no host and is out of reach: `collegium tenants hosts {slug} --add HOST`." for slug in homeless
+    ]
     return "\n".join([f"{options.slug} {tenant_id}", *notes])
 
 
