@@ -161,7 +161,7 @@ def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_
 
 
 @pytest.fixture(scope="session")
-async def database(stack: Stack, settings: Settings) -> str:
+async def database(anyio_backend: str, stack: Stack, settings: Settings) -> str:
     """This worker's database, as the migrations of every installed plugin leave it; the app role's address."""
     await make_database(stack, settings)
     return settings.database_url

@@ -96,7 +96,7 @@ async def sign_in(school: School, role: str) -> SignedIn:
 
 
 @pytest.fixture(scope="session")
-async def lab_settings(stack: Stack, settings: Settings, run_worker_name: str) -> Settings:
+async def lab_settings(anyio_backend: str, stack: Stack, settings: Settings, run_worker_name: str) -> Settings:
     """Settings whose database has the kernel's tables and the lab's, and none of an installed plugin."""
     bare = msgspec.structs.replace(settings, plugins=())
     name = f"lab_{run_worker_name or 'gw0'}"
