@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from advanced_alchemy.config import EngineConfig, SQLAlchemyAsyncConfig
 from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
@@ -206,7 +207,11 @@ class Db:
 
     async def _connect(self) -> "asyncpg.Connection[Any] | None":
         """Return a connection inside the transaction; None if the one that the pool gave is dead."""
-        self._pooled = await self._engine.raw_connection()
+        try:
+            self._pooled = await self._engine.raw_connection()
+        except AsyncAdapt_asyncpg_dbapi.Error as error:
+            # So SQLAlchemy wraps what the server answers to a new connection.
+            raise error.__cause__ or error from None
         driver = cast("asyncpg.Connection[Any]", self._pooled.driver_connection)
         try:
             # Tenant and actor ride in the BEGIN message: one round trip less (measured: a fifth of a transaction).

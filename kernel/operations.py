@@ -213,8 +213,10 @@ def _put(chosen: dict[str, Any], setting: str, specs: Mapping[str, SettingsSpec]
         hint = f" Did you mean {near[0]!r}?" if near and near[0] != category else ""
         raise Invalid(f"Write category.name=value; the categories are {', '.join(sorted(specs))}.{hint}")
     place = chosen.setdefault(category, {})
-    for name in names[:-1]:
+    for depth, name in enumerate(names[:-1], start=1):
         place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            raise Invalid(f"{path}: {'.'.join([category, *names[:depth]])} is a value and has no parts.")
     place[names[-1]] = _value(text)
     try:
         msgspec.convert(chosen[category], specs[category].kind)

@@ -2,6 +2,7 @@
 # ruff: noqa: PT012 - what raises is the end of a transaction's block, whatever stands in the block
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -399,6 +400,24 @@ async def test_server_that_does_not_answer_is_database_unavailable(lab_settings:
         await database.close()
 
     assert refusal.value.headers == {"Retry-After": "2"}
+
+
+async def test_server_without_a_free_connection_is_database_unavailable(lab_settings: Settings, stack: Stack) -> None:
+    superuser = await asyncpg.connect(stack.database_urls["superuser"].replace("+asyncpg", ""))
+    name = f"crowded_{new_id().hex[-12:]}"
+    await superuser.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' CONNECTION LIMIT 0")
+    await superuser.execute(f"GRANT CONNECT ON DATABASE collegium TO {name}")
+    crowded = re.sub(r"//[^@]+@", f"//{name}:x@", stack.database_urls["app"])
+    try:
+        async with opened(lab_settings, []) as deployment:
+            database = Database(crowded, deployment=deployment)
+            with pytest.raises(DatabaseUnavailable):
+                await database.check()
+            await database.close()
+    finally:
+        await superuser.execute(f"REVOKE ALL ON DATABASE collegium FROM {name}")
+        await superuser.execute(f"DROP ROLE {name}")
+        await superuser.close()
 
 
 async def test_pool_that_is_used_up_is_database_unavailable_after_a_while(
