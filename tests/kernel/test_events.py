@@ -16,7 +16,7 @@ from kernel.ids import new_id
 from kernel.outbox import MOST_ATTEMPTS
 from kernel.plugin import PluginError
 from kernel.settings import Settings
-from tests.kernel.background import (
+from tests.kernel.probe.background import (
     Happened,
     Stage,
     Unheard,

@@ -14,7 +14,7 @@ from kernel.ids import new_id
 from kernel.queue import Queue
 from kernel.settings import Settings
 from kernel.tasks import NoPayload, Task, enqueue
-from tests.kernel.background import (
+from tests.kernel.probe.background import (
     ERRAND,
     HASTE,
     WALK,

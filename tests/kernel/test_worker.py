@@ -17,7 +17,7 @@ from kernel.faults import describe
 from kernel.settings import Settings
 from kernel.tasks import enqueue
 from kernel.worker import deliver_due_events
-from tests.kernel.background import ERRAND, Errand, Stage, background_settings, staged, until, working
+from tests.kernel.probe.background import ERRAND, Errand, Stage, background_settings, staged, until, working
 
 
 @pytest.fixture(scope="module")
