@@ -1,0 +1,117 @@
+"""The load: keep-alive connections that send prepared requests, each the next one as soon as it has its answer.
+
+It is part of every figure, so it is a bare protocol and no HTTP client: the cheaper it is, the less of the machine
+it takes from PostgreSQL, beside which it runs.
+"""
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPResponse
+from typing import cast
+
+import uvloop
+
+CONNECTIONS = 32
+_LONGEST_S = 300
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+class UnexpectedAnswer(Exception):
+    """A server refused a request of the load, or broke the connection."""
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: sends the next request that nobody has sent, until there is none."""
+
+    def __init__(self, requests: Iterator[bytes], done: "asyncio.Future[None]") -> None:
+        self._requests = requests
+        self._done = done
+        self._received = b""
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._send_next()
+
+    def data_received(self, data: bytes) -> None:
+        """Go on once the whole answer is there."""
+        self._received = received = self._received + data
+        end_of_head = received.find(b"\r\n\r\n")
+        if end_of_head < 0:
+            return
+        length = _LENGTH.search(received, 0, end_of_head)
+        if received[9:12] != b"200" or length is None:
+            self._fail(received.decode(errors="replace"))
+        elif len(received) >= end_of_head + 4 + int(length[1]):
+            self._received = b""
+            self._send_next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail unless all was sent."""
+        self._fail(f"the connection was closed: {exc}")
+
+    def _send_next(self) -> None:
+        request = next(self._requests, None)
+        if request is not None:
+            self._transport.write(request)
+        elif not self._done.done():
+            self._done.set_result(None)
+            self._transport.close()
+
+    def _fail(self, reason: str) -> None:
+        if not self._done.done():
+            self._done.set_exception(UnexpectedAnswer(reason))
+            self._transport.close()
+
+
+async def _send(host: str, port: int, requests: Sequence[bytes]) -> float:
+    loop, waiting = asyncio.get_running_loop(), iter(requests)
+    done = [loop.create_future() for _ in range(min(CONNECTIONS, len(requests)))]
+    started = time.perf_counter()
+    async with asyncio.timeout(_LONGEST_S):
+        for each in done:
+            await loop.create_connection(partial(_Connection, waiting, each), host, port)
+        await asyncio.gather(*done)
+    return time.perf_counter() - started
+
+
+def send(host: str, port: int, requests: Sequence[bytes]) -> float:
+    """Send every request once over 32 connections and return the seconds that it took.
+
+    Raises:
+        UnexpectedAnswer: One was not answered by 200.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_send(host, port, requests))
+
+
+def request_bytes(method: str, path: str, *, token: str = "", body: bytes = b"") -> bytes:
+    """Return a request as it goes over the wire."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
+    if token:
+        lines.append(f"Authorization: Bearer {token}")
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def answer(host: str, port: int, request: bytes) -> bytes:
+    """Send one request and return the body of its answer.
+
+    Raises:
+        UnexpectedAnswer: It was not 200.
+    """
+    with socket.create_connection((host, port), timeout=_LONGEST_S) as connection:
+        connection.sendall(request)
+        with HTTPResponse(connection) as response:
+            response.begin()
+            body = response.read()
+            if response.status != HTTPStatus.OK:
+                raise UnexpectedAnswer(body.decode(errors="replace"))
+            return body

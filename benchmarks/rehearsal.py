@@ -1,0 +1,64 @@
+"""Proof, before anything is measured, that both servers do the same work: the same answer, the same rows."""
+
+import asyncio
+from collections.abc import Mapping
+
+import asyncpg
+
+from benchmarks.load import answer, send
+from benchmarks.pairs import Requests
+from benchmarks.servers import HOST, Server
+from kernel.settings import Settings
+
+REDEEMED = 20
+_ROWS = """
+    SELECT (SELECT count(*) FROM codes.code_redemptions) AS redemptions,
+           (SELECT count(*) FROM codes.redemption_attempts) AS attempts,
+           (SELECT sum(current_uses) FROM codes.access_codes) AS uses,
+           (SELECT count(*) FROM courses.course_enrollments) AS enrollments,
+           (SELECT count(*) FROM kernel.outbox) AS outbox,
+           (SELECT count(*) FROM kernel.audit_logs) AS audited
+"""
+
+
+class NotTheSame(Exception):
+    """The bare stack does other work than ours, so that a comparison would say nothing."""
+
+
+def check_same_answer(name: str, ours: Server, bare: Server, requests: Requests) -> None:
+    """Ask both servers the same.
+
+    Raises:
+        NotTheSame: Their answers differ.
+    """
+    (request,) = requests(1)
+    mine, other = (answer(HOST, server.port, request) for server in (ours, bare))
+    if mine != other:
+        raise NotTheSame(f"{name}: ours answers {mine[:500]!r}, the bare stack {other[:500]!r}")
+
+
+def check_same_rows(settings: Settings, ours: Server, bare: Server, requests: Requests) -> None:
+    """Let both servers redeem as many codes.
+
+    Raises:
+        NotTheSame: They leave different numbers of rows.
+    """
+    mine, other = (_rows_left(settings, server, requests) for server in (ours, bare))
+    if mine != other or mine["redemptions"] != REDEEMED:
+        raise NotTheSame(f"redeem: of {REDEEMED} redemptions ours leaves {mine}, the bare stack {other}")
+
+
+def _rows_left(settings: Settings, server: Server, requests: Requests) -> Mapping[str, int]:
+    before = asyncio.run(_rows(settings.operator_database_url))
+    send(HOST, server.port, requests(REDEEMED))
+    after = asyncio.run(_rows(settings.operator_database_url))
+    return {name: after[name] - before[name] for name in after}
+
+
+async def _rows(operator_url: str) -> dict[str, int]:
+    connection = await asyncpg.connect(operator_url.replace("+asyncpg", ""))
+    try:
+        (row,) = await connection.fetch(_ROWS)
+        return {name: int(value or 0) for name, value in row.items()}
+    finally:
+        await connection.close()
