@@ -60,14 +60,14 @@ class Course(Base):
     instructor_id: Mapped[UUID]
     level: Mapped[str] = mapped_column(server_default=text("'beginner'"))
     language: Mapped[str] = mapped_column(server_default=text("'en'"))
-    duration_hours: Mapped[Decimal] = mapped_column(Numeric(5, 2), server_default=text("0"))
+    duration_hours: Mapped[float] = mapped_column(Numeric(5, 2, asdecimal=False), server_default=text("0"))
     price: Mapped[Decimal] = mapped_column(Numeric(10, 2), server_default=text("0"))
     is_free: Mapped[bool] = mapped_column(server_default=text("false"))
     is_published: Mapped[bool] = mapped_column(Computed("status = 'published'", persisted=True))
     requires_code: Mapped[bool] = mapped_column(server_default=text("true"))
     max_students: Mapped[int | None]
     total_enrolled: Mapped[int] = mapped_column(server_default=text("0"))
-    rating: Mapped[Decimal] = mapped_column(Numeric(3, 2), server_default=text("0"))
+    rating: Mapped[float] = mapped_column(Numeric(3, 2, asdecimal=False), server_default=text("0"))
     rating_count: Mapped[int] = mapped_column(server_default=text("0"))
     status: Mapped[str] = mapped_column(server_default=text("'draft'"))
     published_at: Mapped[datetime | None]
@@ -141,7 +141,7 @@ class CourseEnrollment(Base):
     enrolled_at: Mapped[datetime] = mapped_column(server_default=func.now())
     access_code_id: Mapped[UUID | None]
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
-    progress: Mapped[Decimal] = mapped_column(Numeric(5, 2), server_default=text("0"))
+    progress: Mapped[float] = mapped_column(Numeric(5, 2, asdecimal=False), server_default=text("0"))
     completed_at: Mapped[datetime | None]
     certificate_id: Mapped[UUID | None]
 

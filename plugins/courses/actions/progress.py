@@ -11,7 +11,6 @@ taken behind the lock, sees what their other tabs have written; nobody else wait
 What follows from a changed curriculum is counted in `actions.recounts`.
 """
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -66,7 +65,7 @@ class Lesson(Struct, frozen=True):
     is_granted: bool
     enrollment_id: UUID | None
     enrollment_status: EnrollmentStatus | None
-    enrollment_progress: Decimal | None
+    enrollment_progress: float | None
 
     @property
     def is_enrolled(self) -> bool:
@@ -80,7 +79,7 @@ class Seen(Struct, frozen=True):
     last_position: int
     watched_seconds: int
     is_completed: bool
-    progress: Decimal | None
+    progress: float | None
 
 
 def _locked_lesson() -> Select[Any]:
@@ -293,6 +292,6 @@ async def _enrollment(db: Db, actor: Actor, lesson: Lesson, seen: Seen, *, is_ne
         await publish(
             db, CourseCompleted(enrollment_id=lesson.enrollment_id, course_id=lesson.course_id, user_id=actor.id)
         )
-        return EnrollmentProgress(Decimal("100.00"), "completed")
+        return EnrollmentProgress(100.0, "completed")
     progress = lesson.enrollment_progress if seen.progress is None else seen.progress
-    return EnrollmentProgress(progress or Decimal("0.00"), lesson.enrollment_status)
+    return EnrollmentProgress(progress or 0.0, lesson.enrollment_status)

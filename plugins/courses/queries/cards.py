@@ -54,10 +54,10 @@ class CardRow(Struct, frozen=True):
     price: Decimal
     is_free: bool
     requires_code: bool
-    rating: Decimal
+    rating: float
     rating_count: int
     total_enrolled: int
-    duration_hours: Decimal
+    duration_hours: float
     status: CourseStatus
     published_at: datetime | None
 

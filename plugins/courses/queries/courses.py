@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -71,7 +70,7 @@ class DetailsRow(CardRow, frozen=True):
     updated_at: datetime
     enrollment_id: UUID | None
     enrollment_status: EnrollmentStatus
-    enrollment_progress: Decimal
+    enrollment_progress: float
 
 
 class SeenCourse(Struct, frozen=True):

@@ -1,7 +1,6 @@
 """Reads of enrolments: a student's own, and the students of a course."""
 
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -52,7 +51,7 @@ class EnrollmentRow(Struct, frozen=True):
 
     id: UUID
     status: EnrollmentStatus
-    progress: Decimal
+    progress: float
     enrolled_at: datetime
     completed_at: datetime | None
     course_id: UUID
@@ -71,7 +70,7 @@ class StudentRow(Struct, frozen=True):
     id: UUID
     user_id: UUID
     status: EnrollmentStatus
-    progress: Decimal
+    progress: float
     enrolled_at: datetime
     completed_at: datetime | None
     total: int

@@ -118,10 +118,10 @@ class CourseCard(Struct, frozen=True, kw_only=True):
     currency: str
     is_free: bool
     requires_code: bool
-    rating: Decimal
+    rating: float
     rating_count: int
     total_enrolled: int
-    duration_hours: Decimal
+    duration_hours: float
     status: CourseStatus
     published_at: datetime | None
 
@@ -131,7 +131,7 @@ class OwnEnrollment(Struct, frozen=True):
 
     id: UUID
     status: EnrollmentStatus
-    progress: Decimal
+    progress: float
 
 
 class CourseDetails(CourseCard, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -149,7 +148,7 @@ class ProgressRequest(Body, frozen=True, kw_only=True):
 class EnrollmentProgress(Struct, frozen=True):
     """How a course stands after a report; the progress is a percentage with two decimals."""
 
-    progress: Decimal
+    progress: float
     status: EnrollmentStatus
 
 

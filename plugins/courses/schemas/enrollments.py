@@ -1,7 +1,6 @@
 """Enrolments in answers."""
 
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -18,7 +17,7 @@ class Enrollment(Struct, frozen=True):
     user_id: UUID
     course_id: UUID
     status: EnrollmentStatus
-    progress: Decimal
+    progress: float
     enrolled_at: datetime
     completed_at: datetime | None
 
@@ -36,7 +35,7 @@ class EnrollmentCard(Struct, frozen=True, kw_only=True):
     id: UUID
     course: CourseLink
     status: EnrollmentStatus
-    progress: Decimal
+    progress: float
     enrolled_at: datetime
     completed_at: datetime | None
     next_up: Continuation | None = field(name="continue")
@@ -48,6 +47,6 @@ class StudentCard(Struct, frozen=True, kw_only=True):
     id: UUID
     user: UserRef | None
     status: EnrollmentStatus
-    progress: Decimal
+    progress: float
     enrolled_at: datetime
     completed_at: datetime | None

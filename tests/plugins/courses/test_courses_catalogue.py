@@ -5,8 +5,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from kernel.testing import Person, School, SchoolFactory
 from tests.plugins.courses.conftest import ask, draft, published, refused
 
@@ -14,6 +12,19 @@ from tests.plugins.courses.conftest import ask, draft, published, refused
 async def titles(person: Person, **query: Any) -> list[str]:
     """Return the titles of a list of courses."""
     return [item["title"] for item in (await ask(person, "GET", "/courses", params=query))["items"]]
+
+
+async def add_courses(school: School, author: Person, count: int) -> None:
+    """Add published courses without anything in them."""
+    async with school.db() as db:
+        driver = await db.driver()
+        await driver.execute(
+            "INSERT INTO courses.courses (id, title, slug, instructor_id, status, published_at)"
+            " SELECT gen_random_uuid(), 'Course ' || n, gen_random_uuid(), $1, 'published', now() - n * interval '1 h'"
+            " FROM generate_series(1, $2) n",
+            author.id,
+            count,
+        )
 
 
 async def test_card_has_what_clients_show(instructor: Person, student: Person) -> None:
@@ -88,26 +99,26 @@ async def test_filters(school: School, instructor: Person, student: Person) -> N
         assert ([item["title"] for item in found["items"]], found["total"]) == (expected, len(expected))
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ({"sort": "cheapest"}, "sort"),
-        ({"level": "expert"}, "level"),
-        ({"limit": 0}, "limit"),
-        ({"offset": -1}, "offset"),
-        ({"offset": 2**31}, "offset"),
-        ({"instructor": "me"}, "instructor"),
-        ({"colour": "red"}, "colour"),
-        ({"category": "x" * 101}, "category"),
-    ],
+WRONG_QUERIES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"sort": "cheapest"}, "sort"),
+    ({"level": "expert"}, "level"),
+    ({"limit": 0}, "limit"),
+    ({"offset": -1}, "offset"),
+    ({"offset": 2**31}, "offset"),
+    ({"instructor": "me"}, "instructor"),
+    ({"colour": "red"}, "colour"),
+    ({"category": "x" * 101}, "category"),
 )
-async def test_wrong_queries_are_named(student: Person, query: dict[str, Any], field: str) -> None:
-    answer = await ask(student, "GET", "/courses", status=400, params=query)
-    assert [each["field"] for each in answer["errors"]] == [field]
+
+
+async def test_wrong_queries_are_named(student: Person) -> None:
+    for query, field in WRONG_QUERIES:
+        answer = await ask(student, "GET", "/courses", status=400, params=query)
+        assert (query, [each["field"] for each in answer["errors"]]) == (query, [field])
 
 
 async def test_orders_and_pages(school: School, instructor: Person, student: Person) -> None:
-    for title, rating, enrolled in (("B", "4.50", 1), ("A", "4.50", 7), ("C", "5.00", 3)):
+    for title, rating, enrolled in (("B", 4.5, 1), ("A", 4.5, 7), ("C", 5.0, 3)):
         course = await published(instructor, title=title)
         async with school.db() as db:
             driver = await db.driver()
@@ -138,21 +149,14 @@ async def test_list_of_30_costs_as_many_queries_as_of_1(
     authors = [await school.person("instructor") for _ in range(3)]
     await published(authors[0])
     alone = await cost()
-    for number in range(29):
-        await published(authors[number % 3])
+    for author in authors:
+        await add_courses(school, author, 10)
     assert alone == await cost() == 2
 
 
 async def test_first_page_reads_an_index(school: School, instructor: Person) -> None:
     """A thousand courses are not read to show twenty, also under row-level security."""
-    async with school.db() as db:
-        driver = await db.driver()
-        await driver.execute(
-            "INSERT INTO courses.courses (id, title, slug, instructor_id, status, published_at)"
-            " SELECT gen_random_uuid(), 'Course ' || n, 'course-' || n, $1, 'published', now() - n * interval '1 hour'"
-            " FROM generate_series(1, 1000) n",
-            instructor.id,
-        )
+    await add_courses(school, instructor, 1000)
     async with school.db() as db:
         driver = await db.driver()
         plan = await driver.fetch(
