@@ -163,6 +163,7 @@ async def enrollment_page(
     items = [
         EnrollmentCard(
             id=row.id,
+            course_id=row.course_id,
             course=CourseLink(row.course_id, row.title, row.slug, row.thumbnail_url, people.get(row.instructor_id)),
             status=row.status,
             progress=row.progress,
@@ -195,6 +196,7 @@ async def student_page(
     items = [
         StudentCard(
             id=row.id,
+            user_id=row.user_id,
             user=people.get(row.user_id),
             status=row.status,
             progress=row.progress,

@@ -33,6 +33,7 @@ class EnrollmentCard(Struct, frozen=True, kw_only=True):
     """An enrolment in the student's own list."""
 
     id: UUID
+    course_id: UUID
     course: CourseLink
     status: EnrollmentStatus
     progress: float
@@ -45,6 +46,7 @@ class StudentCard(Struct, frozen=True, kw_only=True):
     """A student in the list of a course."""
 
     id: UUID
+    user_id: UUID
     user: UserRef | None
     status: EnrollmentStatus
     progress: float
