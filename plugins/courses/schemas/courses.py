@@ -102,7 +102,7 @@ class UpdateCourseRequest(Body, frozen=True, kw_only=True):
     max_students: Places | None | UnsetType = UNSET
 
 
-class CourseCard(Struct, frozen=True, kw_only=True):
+class CourseCard(Struct, frozen=True):
     """A course in a list; amounts, rating and hours are decimals written as strings."""
 
     id: UUID
@@ -134,7 +134,7 @@ class OwnEnrollment(Struct, frozen=True):
     progress: float
 
 
-class CourseDetails(CourseCard, frozen=True, kw_only=True):
+class CourseDetails(CourseCard, frozen=True):
     """A course on its own page."""
 
     description: str | None

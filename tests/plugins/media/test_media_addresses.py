@@ -20,28 +20,26 @@ async def url(instructor: Person) -> str:
     return str((await upload(instructor, CONTENT, "Über.mp4"))["url"])
 
 
-@pytest.mark.parametrize(
-    ("wanted", "status", "start", "end"),
-    [
-        (None, 200, 0, 600_000),
-        ("bytes=0-0", 206, 0, 1),
-        ("bytes=1000-1999", 206, 1000, 2000),
-        ("bytes=262000-300000", 206, 262_000, 300_001),
-        ("bytes=599999-", 206, 599_999, 600_000),
-        ("bytes=-500", 206, 599_500, 600_000),
-        ("bytes=500000-9999999", 206, 500_000, 600_000),
-        ("bytes=0-1,5-6", 200, 0, 600_000),
-    ],
+RANGES: tuple[tuple[str | None, int, int, int], ...] = (
+    (None, 200, 0, 600_000),
+    ("bytes=0-0", 206, 0, 1),
+    ("bytes=1000-1999", 206, 1000, 2000),
+    ("bytes=262000-300000", 206, 262_000, 300_001),
+    ("bytes=599999-", 206, 599_999, 600_000),
+    ("bytes=-500", 206, 599_500, 600_000),
+    ("bytes=500000-9999999", 206, 500_000, 600_000),
+    ("bytes=0-1,5-6", 200, 0, 600_000),
 )
-async def test_ranges_are_the_same_bytes(
-    school: School, instructor: Person, url: str, wanted: str | None, status: int, start: int, end: int
-) -> None:
-    headers = {"Range": wanted} if wanted else {}
-    answer = await read(instructor, school, url, **headers)
-    assert (answer.status_code, answer.content) == (status, CONTENT[start:end])
-    assert answer.headers.get("content-range") == (f"bytes {start}-{end - 1}/600000" if status == 206 else None)
-    head = await read(instructor, school, url, "HEAD", **headers)
-    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "600000")
+
+
+async def test_ranges_are_the_same_bytes(school: School, instructor: Person, url: str) -> None:
+    for wanted, status, start, end in RANGES:
+        headers = {"Range": wanted} if wanted else {}
+        answer = await read(instructor, school, url, **headers)
+        assert (wanted, answer.status_code, answer.content) == (wanted, status, CONTENT[start:end])
+        assert answer.headers.get("content-range") == (f"bytes {start}-{end - 1}/600000" if status == 206 else None)
+        head = await read(instructor, school, url, "HEAD", **headers)
+        assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "600000")
 
 
 async def test_headers_let_a_browser_play_and_nothing_else(school: School, instructor: Person, url: str) -> None:
@@ -94,15 +92,15 @@ async def test_address_ends_after_four_hours(
     assert answers == [(200, None), (403, "kernel.media_url_expired")]
 
 
-@pytest.mark.parametrize("name", ["e", "u", "s", "t", "d", "n", "signature"])
-async def test_altered_address_is_refused(school: School, instructor: Person, url: str, name: str) -> None:
-    value = parse_qs(urlsplit(url).query)[name][0]
-    other = {"d": "a", "t": "text%2Fhtml"}.get(name, value[:-1] + ("1" if value[-1] != "1" else "2"))
-    old, new = f"{name}={value}", f"{name}={other}"
-    altered = url.replace("%C3%9C", "Ü").replace("%2F", "/").replace(old, new)
-    assert altered != url
-    answer = await read(instructor, school, altered)
-    assert (answer.status_code, answer.json()["code"]) == (403, "kernel.media_url_invalid")
+async def test_altered_address_is_refused(school: School, instructor: Person, url: str) -> None:
+    for name, values in parse_qs(urlsplit(url).query).items():
+        value = values[0]
+        other = {"d": "a", "t": "text/html"}.get(name, value[:-1] + ("1" if value[-1] != "1" else "2"))
+        plain = url.replace("%C3%9C", "Ü").replace("%2F", "/")
+        altered = plain.replace(f"{name}={value}", f"{name}={other}")
+        assert altered != plain
+        answer = await read(instructor, school, altered)
+        assert (name, answer.status_code, answer.json()["code"]) == (name, 403, "kernel.media_url_invalid")
 
 
 async def test_parameters_cannot_be_left_out_or_added(school: School, instructor: Person, url: str) -> None:
@@ -111,9 +109,9 @@ async def test_parameters_cannot_be_left_out_or_added(school: School, instructor
         assert (await read(instructor, school, changed)).status_code == 403
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-async def test_address_is_for_reading(school: School, instructor: Person, url: str, method: str) -> None:
-    assert (await read(instructor, school, url, method)).status_code == 405
+async def test_address_is_for_reading(school: School, instructor: Person, url: str) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert (await read(instructor, school, url, method)).status_code == 405
 
 
 async def test_address_of_another_school_is_nothing(

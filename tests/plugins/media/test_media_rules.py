@@ -54,7 +54,7 @@ def test_videos_are_known(head: bytes, content_type: str) -> None:
         EBML + b"\x84\x42\x82\x84",
         EBML + b"\x9f\x42\x82\x84docx",
         EBML + b"\x9f\xec\x90" + bytes(16),
-        WEBM[:28],
+        WEBM[:26],
     ],
 )
 def test_everything_else_is_no_video(head: bytes) -> None:
