@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.errors import DomainError
@@ -45,6 +45,7 @@ def test_display_groups_by_four() -> None:
     assert rules.display("ABCDEFGH2345") == "ABCD-EFGH-2345"
 
 
+@settings(deadline=None)
 @given(typed_codes())
 def test_normalise_reads_any_case_spaces_and_dashes(typed: tuple[str, str]) -> None:
     code, text = typed
@@ -52,11 +53,13 @@ def test_normalise_reads_any_case_spaces_and_dashes(typed: tuple[str, str]) -> N
     assert rules.normalise(text) == code
 
 
+@settings(deadline=None)
 @given(codes)
 def test_normalise_reads_what_display_prints(code: str) -> None:
     assert rules.normalise(rules.display(code)) == code
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_normalise_gives_a_code_or_none_for_any_text(text: str) -> None:
     code = rules.normalise(text)
