@@ -188,7 +188,7 @@ _REPORT_ALONE = _report_alone()
 _REPORT_IN_COURSE = _report_in_course()
 _COMPLETE_VIDEO = (
     update(VideoProgress)
-    .where(VideoProgress.user_id == VIEWER, VideoProgress.video_id == _VIDEO, ~VideoProgress.is_completed)
+    .where(VideoProgress.user_id == VIEWER, VideoProgress.video_id == _VIDEO)
     .values(is_completed=True, completed_at=func.now())
 )
 _WITH_VIDEOS = CourseSection.__table__.join(CourseVideo.__table__, CourseVideo.section_id == CourseSection.id)
@@ -250,10 +250,13 @@ async def report_progress(db: Db, actor: Actor, video_id: UUID, report: Progress
         values |= {"course": lesson.course_id, "enrollment": lesson.enrollment_id}
     seen = (await db.rows(Seen, statement, **values))[0]
     watched = min(seen.watched_seconds, duration)
-    is_completed = seen.is_completed or rules.is_watched(watched, duration)
-    is_news = is_completed and not seen.is_completed and await _complete_video(db, actor, video_id, lesson)
+    is_news = not seen.is_completed and rules.is_watched(watched, duration)
+    if is_news:
+        # The report has locked the row, so nobody else can be completing it at the same time.
+        await db.run(_COMPLETE_VIDEO, viewer=actor.id, video=video_id)
+        await publish(db, VideoCompleted(video_id=video_id, course_id=lesson.course_id, user_id=actor.id))
     enrollment = await _enrollment(db, actor, lesson, seen, is_news=is_news)
-    return ProgressAnswer(seen.last_position, watched, duration, is_completed, enrollment)
+    return ProgressAnswer(seen.last_position, watched, duration, seen.is_completed or is_news, enrollment)
 
 
 def _check_watch(actor: Actor, lesson: Lesson) -> None:
@@ -274,14 +277,6 @@ def _check_watch(actor: Actor, lesson: Lesson) -> None:
         requires_code=lesson.requires_code,
     )
     rules.check_watch(may=may, is_enrolled=lesson.is_enrolled)
-
-
-async def _complete_video(db: Db, actor: Actor, video_id: UUID, lesson: Lesson) -> bool:
-    """Mark a video as watched; False if another tab has done so."""
-    if not await db.run(_COMPLETE_VIDEO, viewer=actor.id, video=video_id):
-        return False
-    await publish(db, VideoCompleted(video_id=video_id, course_id=lesson.course_id, user_id=actor.id))
-    return True
 
 
 async def _enrollment(db: Db, actor: Actor, lesson: Lesson, seen: Seen, *, is_news: bool) -> EnrollmentProgress | None:

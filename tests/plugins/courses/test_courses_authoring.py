@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Callable
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from kernel.errors import Conflict
 from kernel.testing import Person, School, SchoolFactory
+from plugins.courses.actions.constraints import constraint_errors
+from plugins.courses.actions.slugs import COURSE_NUMBER, take_slug
+from plugins.courses.errors import SlugTaken
 from tests.plugins.courses.conftest import VIDEO, Course, Deliver, ask, draft, published, refused
 
 
@@ -85,6 +90,20 @@ async def test_slugs_stay_unique_in_a_race(instructor: Person) -> None:
     slugs = {course.made["slug"] for course in made}
     assert len(slugs) == 12
     assert slugs >= {"race", "race-2"}
+
+
+async def test_search_for_a_free_slug_ends(school: School) -> None:
+    async def never(_slug: str) -> bool:
+        return False
+
+    async with school.db() as db:
+        with pytest.raises(Conflict):
+            await take_slug(db, "Race", COURSE_NUMBER, never)
+
+
+def test_constraint_without_a_meaning_stays_what_it_is() -> None:
+    with pytest.raises(asyncpg.UniqueViolationError), constraint_errors(uq_of_another=SlugTaken):
+        raise asyncpg.UniqueViolationError
 
 
 async def test_same_slug_in_another_school_is_no_conflict(instructor: Person, other_school: School) -> None:
@@ -222,6 +241,7 @@ async def test_video_sources(instructor: Person) -> None:
     change = {"video_type": "youtube_private", "youtube_id": "dQw4w9WgXcQ"}
     changed = await ask(instructor, "PATCH", video, json=change)
     assert (changed["youtube_id"], changed["video_url"], changed["file_id"]) == ("dQw4w9WgXcQ", None, None)
+    assert await ask(instructor, "PATCH", video, json={}) == changed
     refusal = await refused(instructor, "PATCH", video, status=400, json={"video_url": "https://example.com/a"})
     assert refusal == "courses.source_invalid"
 
@@ -267,6 +287,9 @@ async def test_categories(admin: Person, student: Person, instructor: Person) ->
     assert (await ask(student, "GET", "/categories"))["items"] == [top, below]
     assert (await ask(admin, "GET", "/categories"))["total"] == 3
     assert await refused(student, "GET", f"/categories/{hidden['id']}", status=404) == "courses.category_not_found"
+    chosen = {"name": "Music", "slug": "Loud & Quiet"}
+    assert (await ask(admin, "POST", "/categories", status=201, json=chosen))["slug"] == "loud-quiet"
+    assert await refused(admin, "POST", "/categories", status=409, json=chosen) == "courses.slug_taken"
     cycle = {"parent_id": below["id"]}
     assert await refused(admin, "PATCH", path, status=409, json=cycle) == "courses.category_cycle"
     taken = {"slug": "crafts-2"}

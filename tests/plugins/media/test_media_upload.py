@@ -12,8 +12,10 @@ from litestar import Litestar
 
 from kernel.app import served
 from kernel.settings import Settings
+from kernel.tasks import NoPayload
 from kernel.testing import FakeClock, Person, School, SchoolFactory
 from plugins.media.actions import remove_abandoned_uploads
+from plugins.media.tasks import REMOVE_ABANDONED_UPLOADS
 from tests.plugins.media.conftest import Leftovers, form, mp4, read, upload
 
 BOUNDARY = "a-boundary"
@@ -155,6 +157,16 @@ async def test_uploads_have_a_limit_of_their_own(new_school: SchoolFactory) -> N
     assert [answer.status_code for answer in answers] == [201, 201, 429]
 
 
+async def test_form_is_described(litestar_app: Litestar) -> None:
+    operation = litestar_app.openapi_schema.to_schema()["paths"]["/api/v1/upload/video"]["post"]
+    schema = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert schema == {
+        "type": "object",
+        "properties": {"file": {"type": "string", "format": "binary"}},
+        "required": ["file"],
+    }
+
+
 async def test_who_may_upload(school: School, other_school: School) -> None:
     stranger, student, admin = await school.client(), await school.person("student"), await school.person("admin")
     for client, status in ((stranger, 401), (student, 403), (admin, 201)):
@@ -247,7 +259,8 @@ async def test_what_a_dead_process_left_is_swept(
     assert await leftovers(school) == (1, 0, 1)
     fake_clock.advance(hours=25)
     async with school.db() as db:
-        assert await remove_abandoned_uploads(db) == 1
+        assert REMOVE_ABANDONED_UPLOADS.handle is not None
+        await REMOVE_ABANDONED_UPLOADS.handle(db, NoPayload())
     assert await leftovers(school) == (0, 0, 0)
 
 
