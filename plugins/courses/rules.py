@@ -5,7 +5,6 @@ What is counted over many rows is counted by the statements of `actions.progress
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -25,11 +24,6 @@ def slug_of(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     letters = (letter if unicodedata.category(letter)[0] in _WORD_CATEGORIES else " " for letter in folded)
     return "-".join("".join(letters).split())[:SLUG_LENGTH].rstrip("-") or "course"
-
-
-def is_free(*, marked_free: bool, price: Decimal) -> bool:
-    """Whether a course costs nothing."""
-    return marked_free or price == 0
 
 
 def missing_items(*, sections: int, videos: int) -> list[FieldError]:

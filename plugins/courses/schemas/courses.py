@@ -103,7 +103,7 @@ class UpdateCourseRequest(Body, frozen=True, kw_only=True):
 
 
 class CourseCard(Struct, frozen=True):
-    """A course in a list; amounts, rating and hours are decimals written as strings."""
+    """A course in a list; the price is a decimal written as a string."""
 
     id: UUID
     title: str

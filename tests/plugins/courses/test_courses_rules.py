@@ -1,6 +1,5 @@
 """Decisions about courses, from plain values."""
 
-from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -37,13 +36,6 @@ def test_slug_of_a_slug_is_itself(title: str) -> None:
     slug = rules.slug_of(title)
     assert 1 <= len(slug) <= rules.SLUG_LENGTH
     assert rules.slug_of(slug) == slug
-
-
-@pytest.mark.parametrize(
-    ("marked_free", "price", "free"), [(True, "9.90", True), (False, "0.00", True), (False, "0.01", False)]
-)
-def test_course_is_free_if_marked_or_priced_at_zero(marked_free: bool, price: str, free: bool) -> None:
-    assert rules.is_free(marked_free=marked_free, price=Decimal(price)) is free
 
 
 def test_missing_items_names_each() -> None:
