@@ -12,7 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from kernel.db import Contended, DatabaseUnavailable
-from kernel.errors import DomainError, FieldError, Invalid, NotFound, TooLarge
+from kernel.errors import Conflict, DomainError, FieldError, Invalid, NotFound, TooLarge
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,13 @@ class MethodNotAllowed(Invalid):
     status = 405
     code = "kernel.method_not_allowed"
     title = "This address does not take this method."
+
+
+class ReferenceGone(Conflict):
+    """What the change refers to was deleted while it was being made, or is still referred to."""
+
+    code = "kernel.reference_gone"
+    title = "Something that this refers to has just changed. Load it again."
 
 
 class UnsupportedMedia(Invalid):
@@ -140,6 +147,8 @@ def _from_database(error: Exception) -> DomainError | None:
         return DatabaseUnavailable()
     if isinstance(error, asyncpg.TransactionRollbackError | asyncpg.LockNotAvailableError):
         return Contended()
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return ReferenceGone()
     if isinstance(error, asyncpg.DataError | UnencodableValue | UnicodeEncodeError | RecursionError):
         return Invalid("A value is outside what can be stored.")
     return None

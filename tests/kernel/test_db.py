@@ -14,6 +14,7 @@ from kernel.app import opened
 from kernel.db import Database, DatabaseUnavailable, Db, Origin, OutcomeUnknown
 from kernel.embedded import Stack
 from kernel.ids import new_id
+from kernel.problems import ReferenceGone, as_domain_error
 from kernel.settings import Settings
 from kernel.testing import School
 from tests.kernel.conftest import Process
@@ -451,3 +452,9 @@ async def test_cancelled_statement_leaves_a_connection_that_the_next_user_can_us
             await task
         async with database.transaction(Origin(school.id)) as db:
             assert await db.value(THING_COUNT) == 0
+
+
+def test_a_reference_that_went_meanwhile_is_a_conflict() -> None:
+    error = as_domain_error(asyncpg.ForeignKeyViolationError("insert or update violates a foreign key"))
+
+    assert (type(error), error.status if error else 0) == (ReferenceGone, 409)
