@@ -114,6 +114,10 @@ def as_domain_error(error: Exception) -> DomainError | None:
         return error
     if isinstance(error, HTTPException):
         return _from_litestar(error)
+    if isinstance(error, ExceptionGroup):
+        # So Litestar wraps what the end of a transaction raises in place of the handler's own exception.
+        found = [as_domain_error(each) for each in error.exceptions]
+        return found[0] if all(found) else None
     return _from_database(error)
 
 

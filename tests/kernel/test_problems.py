@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
+from litestar.exceptions import InternalServerException
 
+from kernel.errors import Conflict
+from kernel.problems import as_domain_error
 from kernel.testing import School
 from tests.kernel.conftest import sign_in
 from tests.kernel.lab.statements import ATTEMPTS, THING_NAMES
@@ -242,11 +246,24 @@ async def test_violated_constraint_is_a_500_that_does_not_quote_the_row(
 
 
 async def test_commit_that_fails_is_a_500_and_leaves_nothing(school: School, client: httpx.AsyncClient) -> None:
-    found = problem(await client.post("/lab/lonely-twins", json={"name": "lonely"}))
+    headers = (await sign_in(school, "admin")).headers
+
+    found = problem(await client.post("/lab/things", json={"name": "cursed"}, headers=headers))
 
     assert (found["status"], found["code"]) == (500, "kernel.internal")
     async with school.db() as db:
         assert await db.values(THING_NAMES) == []
+
+
+async def test_connection_that_breaks_inside_a_request_is_a_503_and_the_next_request_goes_on(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.post("/lab/severed")
+
+    found = problem(answer)
+    assert (found["status"], found["code"]) == (503, "kernel.database_unavailable")
+    assert answer.headers["retry-after"] == "2"
+    assert (await client.get("/lab/open")).status_code == 200
 
 
 async def test_refusal_rolls_back_and_leaves_what_must_be_recorded(school: School, client: httpx.AsyncClient) -> None:
@@ -256,3 +273,43 @@ async def test_refusal_rolls_back_and_leaves_what_must_be_recorded(school: Schoo
     async with school.db() as db:
         assert await db.values(THING_NAMES) == []
         assert await db.values(ATTEMPTS) == ["tried"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (asyncpg.DeadlockDetectedError("x"), "kernel.contended"),
+        (asyncpg.SerializationError("x"), "kernel.contended"),
+        (asyncpg.LockNotAvailableError("x"), "kernel.contended"),
+        (asyncpg.QueryCanceledError("statement timeout"), "kernel.database_unavailable"),
+        (asyncpg.AdminShutdownError("x"), "kernel.database_unavailable"),
+        (asyncpg.ForeignKeyViolationError("x"), "kernel.reference_gone"),
+        (ExceptionGroup("x", [Conflict()]), "kernel.conflict"),
+        (asyncpg.NumericValueOutOfRangeError("x"), "kernel.invalid"),
+        (asyncpg.CharacterNotInRepertoireError("x"), "kernel.invalid"),
+        (UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates"), "kernel.invalid"),
+        (RecursionError(), "kernel.invalid"),
+    ],
+)
+def test_error_of_the_database_is_told_as_what_it_means(error: Exception, code: str) -> None:
+    found = as_domain_error(error)
+
+    assert found is not None
+    assert found.code == code
+    assert ("Retry-After" in found.headers) == (found.status == 503)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+        asyncpg.UniqueViolationError("x"),
+        asyncpg.InsufficientPrivilegeError("x"),
+        asyncpg.UndefinedTableError("x"),
+        InternalServerException("x"),
+        OSError("x"),
+        ExceptionGroup("x", [Conflict(), OSError("x")]),
+    ],
+)
+def test_fault_of_ours_is_nobody_elses(error: Exception) -> None:
+    assert as_domain_error(error) is None

@@ -159,14 +159,6 @@ async def fault() -> Whereabouts:
     raise SecretSpilt("the password is swordfish")
 
 
-@post("/lab/lonely-twins", guards=[public], operation_id="lab_lonely_twin")
-async def make_lonely_twin(db: Db, data: ThingRequest) -> Thing:
-    """Make a thing whose twin does not exist, which only the commit finds out."""
-    made = Thing(new_id(), data.name, 0)
-    await db.run(statements.ADD_TWIN, id=made.id, name=made.name, twin_id=new_id())
-    return made
-
-
 @post("/lab/refusals", guards=[public], operation_id="lab_refuse")
 async def refuse(db: Db, data: ThingRequest) -> Thing:
     """Write a thing and an attempt, then refuse."""
@@ -175,10 +167,16 @@ async def refuse(db: Db, data: ThingRequest) -> Thing:
     raise Refused
 
 
+@post("/lab/severed", guards=[public], operation_id="lab_sever", status_code=200)
+async def sever(db: Db) -> int:
+    """End the backend of its own transaction."""
+    return int(await db.value(statements.END_BACKEND))
+
+
 @hookimpl
 def register_routes() -> Sequence[HTTPRouteHandler]:
     """Return the routes."""
-    return [open_to_all, me, things, thing, make, echo, login, redeem, fault, make_lonely_twin, refuse]
+    return [open_to_all, me, things, thing, make, echo, login, redeem, fault, refuse, sever]
 
 
 @hookimpl

@@ -61,3 +61,4 @@ REVOKE_SESSION = update(sessions).where(sessions.c.id == bindparam("wanted", typ
 LIVE_SESSION = select(sessions.c.user_id, sessions.c.role, false().label("is_operator")).where(
     sessions.c.id == bindparam("wanted", type_=Uuid), ~sessions.c.revoked
 )
+END_BACKEND = select(func.pg_terminate_backend(func.pg_backend_pid()))

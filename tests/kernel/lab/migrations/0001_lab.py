@@ -9,6 +9,15 @@ from kernel.ddl import secure_tenant_table, tenant_columns
 revision = "0001"
 down_revision = None
 
+# What only the commit finds out, and no constraint of the kinds that mean a mistake of the caller.
+_CURSE = """
+CREATE FUNCTION lab.refuse_the_cursed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NEW.name = 'cursed' THEN RAISE EXCEPTION 'cursed'; END IF;
+  RETURN NULL;
+END $$
+"""
+
 
 def upgrade() -> None:
     """Apply."""
@@ -47,9 +56,15 @@ def upgrade() -> None:
     )
     for table in ("things", "attempts", "sessions"):
         secure_tenant_table(f"lab.{table}")
+    op.execute(_CURSE)
+    op.execute(
+        "CREATE CONSTRAINT TRIGGER cursed AFTER INSERT ON lab.things DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION lab.refuse_the_cursed()"
+    )
 
 
 def downgrade() -> None:
     """Take back."""
     for table in ("sessions", "attempts", "things"):
         op.drop_table(table, schema="lab")
+    op.execute("DROP FUNCTION lab.refuse_the_cursed()")
