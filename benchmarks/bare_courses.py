@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 
@@ -14,6 +15,8 @@ from plugins.courses.queries.cards import card
 from plugins.courses.queries.catalogue import CountedCard
 from plugins.courses.schemas.courses import CourseCard
 from plugins.courses.settings import CoursesSettings
+
+_FLOATS = [place for place, field in enumerate(msgspec.structs.fields(CountedCard)) if field.type is float]
 
 
 def courses_handler(tokens: Tokens, steps: Sequence[Step]) -> HTTPRouteHandler:
@@ -33,10 +36,17 @@ def courses_handler(tokens: Tokens, steps: Sequence[Step]) -> HTTPRouteHandler:
         async with request.app.state.pool.acquire() as connection, connection.transaction():
             await connection.execute(SET_TENANT, claims["tenant"], claims["user_id"])
             records = await connection.fetch(page.sql, *page.filled({"limit": limit, "offset": offset}))
-            rows = [CountedCard(*record) for record in records]
+            rows = [_row(record) for record in records]
             instructors = list({row.instructor_id for row in rows})
             refs = [UserRef(*record) for record in await connection.fetch(people.sql, instructors)]
         by_id = {each.id: each for each in refs}
         return Page([card(row, by_id, currency) for row in rows], rows[0].total if rows else 0, limit, offset)
 
     return courses
+
+
+def _row(record: Sequence[Any]) -> CountedCard:
+    values = list(record)
+    for place in _FLOATS:
+        values[place] = float(values[place])
+    return CountedCard(*values)

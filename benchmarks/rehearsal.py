@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from itertools import takewhile
 
 import asyncpg
 
@@ -34,7 +35,9 @@ def check_same_answer(name: str, ours: Server, bare: Server, requests: Requests)
     (request,) = requests(1)
     mine, other = (answer(HOST, server.port, request) for server in (ours, bare))
     if mine != other:
-        raise NotTheSame(f"{name}: ours answers {mine[:500]!r}, the bare stack {other[:500]!r}")
+        place = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(mine, other, strict=False))))
+        around = slice(max(0, place - 100), place + 100)
+        raise NotTheSame(f"{name}: ours answers ...{mine[around]!r}..., the bare stack ...{other[around]!r}...")
 
 
 def check_same_rows(settings: Settings, ours: Server, bare: Server, requests: Requests) -> None:
