@@ -33,7 +33,13 @@ R = TypeVar("R")
 log = structlog.get_logger(__name__)
 
 _UNSAFE_IN_AGENT = re.compile(r"[^A-Za-z0-9 ./;:,()_+-]")
-_SERVER_ENDED = (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+_SERVER_ENDED = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    # From a connection that has read the server's last word and not yet the end of the stream.
+    asyncpg.InternalClientError,
+)
 _LOST_CONNECTION = (*_SERVER_ENDED, asyncpg.InterfaceError, OSError)
 _CANNOT_CONNECT = (*_LOST_CONNECTION, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, SQLAlchemyError)
 _LOST_RACE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
