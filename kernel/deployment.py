@@ -43,6 +43,7 @@ class Deployment:
             stack.push_async_callback(self.database.close)
             stack.push_async_callback(self.storage.aclose)
             stack.push_async_callback(self.redis.aclose)
+            stack.push_async_callback(self.gate.close)
 
     @asynccontextmanager
     async def operator_session(self, actor: Actor | None, reason: str) -> AsyncIterator[Db]:

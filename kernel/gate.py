@@ -15,6 +15,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from kernel.errors import RateLimited, Unavailable
 from kernel.identity import SessionState
+from kernel.redis_calls import RedisCalls
 
 WINDOW_MS = 60_000
 STRICT_DOORS = frozenset({"login", "redeem"})
@@ -93,6 +94,7 @@ class Gate:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._calls = RedisCalls(redis)
         self._sha = ""
 
     async def admit(self, tenant_id: UUID, session_id: UUID | None, limits: Sequence[Limit]) -> Admission:
@@ -135,12 +137,16 @@ class Gate:
             if not self._sha:
                 self._sha = await self._redis.script_load(_script())
             try:
-                answer: list[Any] = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
+                answer: list[Any] = await self._calls.call("EVALSHA", self._sha, len(keys), *keys, *arguments)
             except NoScriptError:
-                answer = await self._redis.eval(_script(), len(keys), *keys, *arguments)
+                answer = await self._calls.call("EVAL", _script(), len(keys), *keys, *arguments)
         except (RedisError, OSError) as error:
             raise RedisUnavailable(headers={"Retry-After": "2"}) from error
         return answer
+
+    async def close(self) -> None:
+        """Close the connections of the hot path."""
+        await self._calls.close()
 
     async def check(self) -> None:
         """Raise unless Redis answers."""
