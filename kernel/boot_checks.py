@@ -14,12 +14,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel import hookspecs
 from kernel.auth import Permission, Requires, Scope, public, signed_in
+from kernel.commands import Command
 from kernel.events import Event
 from kernel.plugin import LoadedPlugin, PluginError
 from kernel.tables import check_tables
 
 API = "/api/v1"
 _OURS = ("api", "health", "schema")
+_OUR_COMMANDS = ("plugins", "tenants")
 _HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith(("register_", "seed_")))
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
@@ -74,6 +76,20 @@ def check_once(plugins: Sequence[LoadedPlugin], what: str, items: Iterable[Any])
         owner = next((each for each in plugins if each.name == name.partition(".")[0]), None)
         if count > 1 and owner is not None:
             raise owner.broken(f"the {what} {name!r} is registered twice.")
+
+
+def check_command(plugin: LoadedPlugin, command: Any) -> None:
+    """Refuse a command that is not two words, or that would stand among the kernel's own.
+
+    Raises:
+        PluginError: With its name.
+    """
+    if not isinstance(command, Command):
+        raise plugin.broken(f"register_commands returned {command!r}, which is no Command.")
+    group, _, rest = command.name.partition(" ")
+    if not group or not rest or " " in rest or group in _OUR_COMMANDS:
+        ours = ", ".join(_OUR_COMMANDS)
+        raise plugin.broken(f"the command {command.name!r} must be two words, the first of them none of {ours}.")
 
 
 def check_all_tables(plugins: Iterable[LoadedPlugin]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from uuid import UUID
 
 from redis.asyncio import Redis
 
@@ -14,7 +13,7 @@ from kernel.keys import Keyring
 from kernel.registry import Registry
 from kernel.settings import Settings
 from kernel.storage import Storage, storage_from_url
-from kernel.tenancy import Tenant, TenantDirectory
+from kernel.tenancy import TenantDirectory
 
 
 class Deployment:
@@ -62,7 +61,3 @@ class Deployment:
                 yield db
         finally:
             await database.close()
-
-    async def tenant(self, tenant_id: UUID) -> Tenant:
-        """Return a tenant by its id."""
-        return await self.tenants.by_id(tenant_id)

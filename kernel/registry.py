@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel import hookspecs
 from kernel.auth import Permission
-from kernel.boot_checks import API, check_all_tables, check_hooks, check_item, check_once, check_routes
+from kernel.boot_checks import API, check_all_tables, check_command, check_hooks, check_item, check_once, check_routes
 from kernel.commands import Command
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
@@ -47,7 +47,7 @@ class Registry:
         self.events: tuple[type[Event], ...] = self._gather("register_events", Event, "event")
         self.tasks: tuple[Task[Any], ...] = self._gather("register_tasks", Task, "task")
         self.demo_steps: tuple[DemoStep, ...] = self._gather("seed_demo", DemoStep, "demonstration step")
-        self.commands: tuple[Command, ...] = tuple(each for _, each in self._items("register_commands"))
+        self.commands = self._commands()
         self.routes = self._routes("register_routes")
         self.root_routes = self._routes("register_root_routes")
         known = frozenset(permission.name for permission in self.permissions)
@@ -96,6 +96,14 @@ class Registry:
             found.append(item)
         check_once(self.plugins, what, found)
         return tuple(found)
+
+    def _commands(self) -> tuple[Command, ...]:
+        found: dict[str, Command] = {}
+        for plugin, command in self._items("register_commands"):
+            check_command(plugin, command)
+            if found.setdefault(command.name, command) is not command:
+                raise plugin.broken(f"the command {command.name!r} is registered twice.")
+        return tuple(found.values())
 
     def _routes(self, hook: str) -> Mapping[str, Sequence[HTTPRouteHandler]]:
         handlers: dict[str, list[HTTPRouteHandler]] = {}

@@ -353,6 +353,18 @@ def test_setting_below_one_that_is_no_group_is_one_sentence(run: Run, lab_settin
     assert refused.sentence == "lab.rooms.x: lab.rooms is a value and has no parts."
 
 
+def test_command_of_a_plugin_works_in_the_tenant_that_is_named(run: Run, lab_settings: Settings, slug: str) -> None:
+    made = run("things", "make", "box", "--tenant", slug, settings=lab_settings)
+    twice = run("things", "make", "box", "--tenant", slug, settings=lab_settings)
+    nobody = run("things", "make", "box", "--tenant", "nobody", settings=lab_settings)
+    unnamed = run("things", "make", settings=lab_settings)
+
+    assert made == Ran(0, f"{slug} has 1.\n", "")
+    assert twice.sentence.startswith("A server does not answer as it should: duplicate key value violates unique")
+    assert nobody.sentence == "No school is at home at this address."
+    assert unnamed.sentence == "the following arguments are required: name. See `collegium things make --help`."
+
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 

@@ -401,3 +401,7 @@ async def test_nul_in_a_query_is_refused(school: School, client: httpx.AsyncClie
 
     assert outcome(answer) == (400, "kernel.invalid")
     assert answer.json()["detail"] == "A parameter must not contain the character NUL."
+
+
+async def test_handler_that_reads_the_query_itself_gets_all_of_it(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/lab/free?any=1&thing=2")).json() == {"any": "1", "thing": "2"}

@@ -12,7 +12,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey
 
-from kernel.auth import ACCESS_TTL_S, ISSUER, AccessTokens, Permission, grant_patterns, widest
+from kernel.auth import ACCESS_TTL_S, ISSUER, AccessTokens
 from kernel.clock import now
 from kernel.deployment import Deployment
 from kernel.errors import Unauthenticated
@@ -271,28 +271,6 @@ async def test_other_authorization_is_nobody(client: httpx.AsyncClient, value: s
     assert (await client.get("/lab/open", headers={"Authorization": value})).json()["user_id"] is None
 
 
-# --- permissions in short --------------------------------------------------------------------------------------------
-
-PERMISSIONS = [Permission(name, name) for name in ("lab.box.open", "lab.thing.make", "lab.thing.read", "x.y.z")]
-
-
-@pytest.mark.parametrize(
-    ("grants", "patterns"),
-    [
-        ({}, []),
-        ({"lab.box.open": "own", "lab.thing.make": "own", "lab.thing.read": "own"}, ["lab.*:own"]),
-        (
-            {"lab.box.open": "any", "lab.thing.make": "own", "lab.thing.read": "own"},
-            ["lab.box.open:any", "lab.thing.*:own"],
-        ),
-        ({"lab.thing.read": "any", "x.y.z": "any"}, ["lab.thing.read:any", "x.y.z:any"]),
-    ],
-)
-def test_grant_patterns_are_as_few_as_they_can_be(grants: dict[str, Any], patterns: list[str]) -> None:
-    assert grant_patterns(grants, PERMISSIONS) == patterns
-
-
-def test_widest_scope_is_the_one_that_reaches_furthest() -> None:
-    assert widest(["own", "any", "assigned"]) == "any"
-    assert widest(["own", "assigned"]) == "assigned"
-    assert widest([]) is None
+@pytest.mark.parametrize("cookie", ["collegium_access", "collegium_access=", "a=b; =; collegium_access", '"'])
+async def test_cookie_without_a_value_is_nobody(client: httpx.AsyncClient, cookie: str) -> None:
+    assert (await client.get("/lab/open", headers={"Cookie": cookie})).json()["user_id"] is None

@@ -63,7 +63,7 @@ async def test_document_describes_every_operation(school: School, client: httpx.
         *(
             f"lab_{name}"
             for name in (
-                ["open", "me", "things", "thing", "make", "echo", "login", "redeem", "fault", "refuse", "sever"]
+                ["open", "me", "things", "thing", "make", "echo", "login", "redeem", "fault", "refuse", "sever", "free"]
             )
         ),
     }

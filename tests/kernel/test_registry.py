@@ -14,6 +14,7 @@ from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, Table, Text
 from sqlalchemy.schema import SchemaItem
 
 from kernel.auth import Permission, public, requires, signed_in
+from kernel.commands import Command
 from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
@@ -51,6 +52,11 @@ class Options(msgspec.Struct, frozen=True):
 
 async def handle(db: Db, event: Any) -> None:
     """Do nothing."""
+
+
+def command(name: str) -> Command:
+    """Return a command that does nothing."""
+    return Command(name, "Do nothing", lambda parser: None, handle)  # type: ignore[arg-type]
 
 
 def hook(name: str, answer: Any) -> Callable[[], Any]:
@@ -171,6 +177,26 @@ BAD_ITEMS = {
     "unprefixed demo step": (
         {"seed_demo": [DemoStep("things", handle)]},  # type: ignore[arg-type]
         "seed_demo: the name 'things' must begin with 'codes.'.",
+    ),
+    "no command": (
+        {"register_commands": ["codes export"]},
+        "register_commands returned 'codes export', which is no Command.",
+    ),
+    "command of one word": (
+        {"register_commands": [command("export")]},
+        "the command 'export' must be two words, the first of them none of plugins, tenants.",
+    ),
+    "command of three words": (
+        {"register_commands": [command("codes export all")]},
+        "the command 'codes export all' must be two words, the first of them none of plugins, tenants.",
+    ),
+    "command among the kernel's": (
+        {"register_commands": [command("tenants create")]},
+        "the command 'tenants create' must be two words, the first of them none of plugins, tenants.",
+    ),
+    "command twice": (
+        {"register_commands": [command("codes export"), command("codes export")]},
+        "the command 'codes export' is registered twice.",
     ),
     "permission twice": (
         {"register_permissions": [READ, READ]},

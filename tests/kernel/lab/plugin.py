@@ -1,15 +1,17 @@
 """The manifest and hooks of the lab."""
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
 from kernel.auth import Actor, Permission, public, requires, signed_in
+from kernel.commands import Command
 from kernel.db import Db
 from kernel.errors import Conflict, NotFound
 from kernel.hookspecs import hookimpl
@@ -173,10 +175,16 @@ async def sever(db: Db) -> int:
     return int(await db.value(statements.END_BACKEND))
 
 
+@get("/lab/free", guards=[public], operation_id="lab_free")
+async def free(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Read the query itself."""
+    return dict(request.query_params)
+
+
 @hookimpl
 def register_routes() -> Sequence[HTTPRouteHandler]:
     """Return the routes."""
-    return [open_to_all, me, things, thing, make, echo, login, redeem, fault, refuse, sever]
+    return [open_to_all, me, things, thing, make, echo, login, redeem, fault, refuse, sever, free]
 
 
 @hookimpl
@@ -195,3 +203,20 @@ def register_settings() -> Sequence[SettingsSpec]:
 def register_identity() -> Identity:
     """Return the keeper of sessions."""
     return Accounts()
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the argument of the command."""
+    parser.add_argument("name")
+
+
+async def make_by_command(db: Db, options: Namespace) -> str:
+    """Make a thing from the command line."""
+    await db.run(statements.ADD_THING, id=new_id(), name=options.name, size=1)
+    return f"{db.tenant.slug} has {await db.value(statements.THING_COUNT)}."
+
+
+@hookimpl
+def register_commands() -> Sequence[Command]:
+    """Return the command."""
+    return [Command("things make", "make a thing", add_arguments, make_by_command)]
