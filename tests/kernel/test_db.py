@@ -318,8 +318,11 @@ async def test_origin_cannot_break_out_of_its_quotes(lab: Process, school: Schoo
 
 
 def test_origin_takes_nothing_but_a_uuid_for_a_tenant() -> None:
-    with pytest.raises(ValueError, match="hexadecimal"):
-        Origin("x' || pg_sleep(9) || '").prelude()  # type: ignore[arg-type]
+    for hostile in ("x' || pg_sleep(9) || '", str(new_id()), 1, b"x"):
+        with pytest.raises((AttributeError, TypeError, ValueError)):
+            Origin(hostile).prelude()  # type: ignore[arg-type]
+        with pytest.raises((AttributeError, TypeError, ValueError)):
+            Origin(None, hostile).prelude()  # type: ignore[arg-type]
 
 
 # --- lost connections ------------------------------------------------------------------------------------------------
