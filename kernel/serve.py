@@ -154,8 +154,8 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=30,
-        # A process that is still importing on a busy machine is not a dead one.
-        timeout_worker_healthcheck=60,
+        # A process that is still importing on a busy machine is not a dead one; a stop may wait as long for it.
+        timeout_worker_healthcheck=20,
         timeout_graceful_shutdown=20,
         backlog=2048,
     )

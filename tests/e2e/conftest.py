@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 START_BOUND_S = 90
-STOP_BOUND_S = 30
+STOP_BOUND_S = 60
 
 
 class Server:
