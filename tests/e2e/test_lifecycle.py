@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.conftest import Server, StartServer
+from tests.e2e.conftest import Server, StartServer, free_port
 
 KEY = "a key for tests only long enough for that 0123456789"
 
@@ -91,7 +91,7 @@ def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_server_without_keys_refuses_to_start_outside_the_demo(tmp_path: Path) -> None:
-    refused = run("serve", "--port", "1", "--data-dir", str(tmp_path / "data"))
+    refused = run("serve", "--port", str(free_port()), "--data-dir", str(tmp_path / "data"))
 
     assert refused.returncode == 2
     assert refused.stderr.splitlines()[-1] == (
