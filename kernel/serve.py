@@ -20,7 +20,7 @@ from kernel.deployment import Deployment
 from kernel.embedded import DEMO_MARKER, running_stack
 from kernel.observability import configure_logging
 from kernel.revisions import pending
-from kernel.settings import Settings, SettingsError, export_settings, load_settings
+from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings
 from kernel.worker import run_worker
 
 console = Console(stderr=True, highlight=False)
@@ -82,7 +82,16 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(settings: Settings) -> None:
-    """Run the web server until it is told to stop."""
+    """Run the web server until it is told to stop.
+
+    Raises:
+        StartRefused: The port is taken, or the accounts of a demonstration would be open to others.
+    """
+    if settings.is_embedded and settings.host not in LOOPBACK and (settings.data_dir / DEMO_MARKER).exists():
+        raise StartRefused(
+            f"{settings.data_dir} holds a demonstration, whose accounts are known to everyone: it serves on 127.0.0.1 "
+            "only. Give another --data-dir."
+        )
     listener = bind(settings.host, settings.port)
     try:
         with ready_settings(settings) as ready:

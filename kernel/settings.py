@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 PREFIX = "COLLEGIUM_"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _POSTGRESQL = ("postgresql+asyncpg://",)
 _SCHEMES: Mapping[str, tuple[str, ...]] = {
     "database_url": _POSTGRESQL,
@@ -151,7 +152,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"Each of {PREFIX}SECRET_KEYS needs at least 32 characters; {len(short)} are shorter.")
     if len(set(settings.secret_keys)) < len(settings.secret_keys):
         raise SettingsError(f"{PREFIX}SECRET_KEYS holds the same key twice. Remove one of them.")
-    if settings.demo and settings.host not in ("127.0.0.1", "::1", "localhost"):
+    if settings.demo and settings.host not in LOOPBACK:
         raise SettingsError("The demo's accounts are known to everyone, so --demo serves on 127.0.0.1 only.")
     for name, (least, most) in _BOUNDS.items():
         if not least <= (value := getattr(settings, name)) <= most:

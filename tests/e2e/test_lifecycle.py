@@ -97,3 +97,16 @@ def test_server_without_keys_refuses_to_start_outside_the_demo(tmp_path: Path) -
     assert refused.stderr.splitlines()[-1] == (
         "collegium: COLLEGIUM_SECRET_KEYS is not set. Give one of at least 32 random characters, or try --demo."
     )
+
+
+def test_data_directory_of_a_demo_is_never_served_to_others(tmp_path: Path) -> None:
+    (tmp_path / "demo").touch()
+
+    for environment in ({}, {"COLLEGIUM_SECRET_KEYS": KEY}):
+        refused = run("serve", "--host", "0.0.0.0", "--data-dir", str(tmp_path), environment=environment)
+
+        assert (refused.returncode, refused.stderr) == (
+            2,
+            f"collegium: {tmp_path} holds a demonstration, whose accounts are known to everyone: it serves on "
+            "127.0.0.1 only. Give another --data-dir.\n",
+        )

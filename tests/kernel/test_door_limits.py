@@ -168,7 +168,10 @@ async def test_gate_survives_that_redis_forgets_its_script(lab: Process) -> None
     await lab.deployment.gate.count(tenant_id, limit)
     await lab.deployment.redis.script_flush()
 
-    await lab.deployment.gate.count(tenant_id, limit)
+    admission = await lab.deployment.gate.admit(tenant_id, None, [limit])
+
+    assert admission.limit is not None
+    assert (admission.limit.allowed, admission.limit.remaining) == (True, 98)
 
 
 async def test_gate_admits_by_the_tightest_of_its_limits(lab: Process) -> None:
