@@ -9,10 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-import pluggy
 from litestar.handlers import HTTPRouteHandler
 
-from kernel import hookspecs
 from kernel.auth import Permission, Requires, Scope, public, signed_in
 from kernel.commands import Command
 from kernel.events import Event
@@ -22,28 +20,18 @@ from kernel.tables import check_tables
 API = "/api/v1"
 _OURS = ("api", "health", "schema")
 _OUR_COMMANDS = ("plugins", "tenants")
-_HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith(("register_", "seed_")))
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
-def check_hooks(manager: "pluggy.PluginManager", plugins: Iterable[LoadedPlugin]) -> None:
-    """Refuse a misspelled hook, and a function that looks like a hook and is not marked as one.
-
-    Raises:
-        PluginError: With the name and the names that there are.
-    """
-    for plugin in plugins:
-        for caller in manager.get_hookcallers(plugin.module) or ():
-            if caller.name not in _HOOKS:
-                raise plugin.broken(f"there is no hook {caller.name!r}; the hooks are {', '.join(sorted(_HOOKS))}.")
-        for name, value in vars(plugin.module).items():
-            marked = hasattr(value, f"{hookspecs.PROJECT}_impl")
-            if name.startswith(("register_", "seed_")) and callable(value) and not marked:
-                raise plugin.broken(f"{name} looks like a hook and is not marked with @hookimpl.")
-
-
-def check_item(plugin: LoadedPlugin, hook: str, item: Any, kind: type) -> None:
+def check_item(plugin: LoadedPlugin, hook: str, item: Any, kind: type, *, named: bool = True) -> None:
     """Refuse what is not of the hook's kind, or does not carry the plugin's name as its prefix.
+
+    Args:
+        plugin: Whose item it is.
+        hook: That returned it.
+        item: An instance of the kind; for events a class.
+        kind: What the hook takes.
+        named: Whether what is of this kind has a dotted name.
 
     Raises:
         PluginError: With the hook and the item.
@@ -51,6 +39,8 @@ def check_item(plugin: LoadedPlugin, hook: str, item: Any, kind: type) -> None:
     fits = isinstance(item, type) and issubclass(item, kind) if kind is Event else isinstance(item, kind)
     if not fits:
         raise plugin.broken(f"{hook} returned {item!r}, which is no {kind.__name__}.")
+    if not named:
+        return
     name = name_of(item)
     if name is None:
         raise plugin.broken(f"{hook} returned {item!r}, which has no name.")

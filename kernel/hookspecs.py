@@ -1,9 +1,10 @@
-"""Every hook that a plugin may implement in its `plugin.py`.
+"""Every hook of the kernel that a plugin may implement in its `plugin.py`; plugins offer more (`register_hookspecs`).
 
 Hooks are synchronous, called once at boot, and return data. A misspelled name refuses the start.
 """
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -70,3 +71,14 @@ def seed_demo() -> Sequence[DemoStep]:  # type: ignore[empty-body]
 @hookspec
 def register_commands() -> Sequence[Command]:  # type: ignore[empty-body]
     """Return what the plugin adds to the command line."""
+
+
+@hookspec
+def register_hookspecs() -> ModuleType:  # type: ignore[empty-body]
+    """Return the module whose functions marked with `@hookspec` are hooks that this plugin offers to others.
+
+    Each begins with `register_`, takes nothing and says that it returns `Sequence[...]` of one class. Whoever does not
+    require the plugin implements it with `@hookimpl(optionalhook=True)`, and gives mappings of the class's fields
+    where it cannot import the class. If the class has a `name`, it is a dotted one, prefixed by whoever contributes.
+    What acts for a tenant is given by `db.tenant.contributions(hook)`.
+    """

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any, NamedTuple
 
 import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -67,6 +68,13 @@ class LoadedPlugin(msgspec.Struct, frozen=True):
     def broken(self, reason: str, file: str = "") -> "PluginError":
         """Return the error that says why this plugin cannot be part of a deployment."""
         return PluginError(self.name, file or self.file, reason)
+
+
+class Contribution(NamedTuple):
+    """What a plugin gave to a hook that another one offers."""
+
+    plugin: str
+    item: Any
 
 
 class PluginError(Exception):
@@ -158,6 +166,19 @@ def _check_manifest(plugin: LoadedPlugin) -> None:
         raise plugin.broken(f"kernel={wanted!r} is no version range.") from None
     if not fits:
         raise plugin.broken(f"it asks for kernel {wanted}, and this is kernel {KERNEL_VERSION}.")
+
+
+def with_requirements(plugins: Iterable[LoadedPlugin], name: str) -> frozenset[str]:
+    """Return a plugin and all that it requires, directly or through others."""
+    requires = {plugin.name: plugin.manifest.requires for plugin in plugins}
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting += requires.get(each, ())
+    return frozenset(found)
 
 
 def acting(plugins: Sequence[LoadedPlugin], listed: Iterable[str] | None) -> frozenset[str]:

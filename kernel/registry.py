@@ -3,21 +3,20 @@
 What makes one bad stands in `kernel.boot_checks`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pluggy
 from litestar.handlers import HTTPRouteHandler
 
-from kernel import hookspecs
 from kernel.auth import Permission
-from kernel.boot_checks import API, check_all_tables, check_command, check_hooks, check_item, check_once, check_routes
+from kernel.boot_checks import API, check_all_tables, check_command, check_item, check_once, check_routes
 from kernel.commands import Command
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
+from kernel.hooks import Hooks
 from kernel.identity import Identity
-from kernel.plugin import LoadedPlugin, Plugin, PluginError, acting, in_order
+from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.revisions import MigrationChain
 from kernel.settings import KERNEL_SETTINGS, SettingsSpec
 from kernel.tasks import Task
@@ -32,11 +31,7 @@ class Registry:
 
     def __init__(self, plugins: Sequence[LoadedPlugin]) -> None:
         self.plugins = tuple(plugins)
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self._manager.add_hookspecs(hookspecs)
-        for plugin in self.plugins:
-            self._register(plugin)
-        check_hooks(self._manager, self.plugins)
+        self._hooks = Hooks(self.plugins)
         check_all_tables(self.plugins)
         self.permissions: tuple[Permission, ...] = self._gather("register_permissions", Permission, "permission")
         self.settings: tuple[SettingsSpec, ...] = (
@@ -53,6 +48,8 @@ class Registry:
         known = frozenset(permission.name for permission in self.permissions)
         check_routes(self.plugins, {API: self.routes, "": self.root_routes}, known)
         self.identity = self._identity()
+        self.offered_hooks = self._hooks.offered
+        self._contributions = self._hooks.contributions()
 
     def migration_chains(self) -> tuple[MigrationChain, ...]:
         """Return the kernel's chain and each plugin's, in the order in which they are applied."""
@@ -65,33 +62,21 @@ class Registry:
         """Return the plugins that act for a tenant with this list."""
         return acting(self.plugins, listed)
 
-    def _register(self, plugin: LoadedPlugin) -> None:
-        try:
-            self._manager.register(plugin.module, name=plugin.name)
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise plugin.broken(f"its hooks cannot be registered: {error}.") from error
+    def contributions(self, hook: str) -> tuple[Contribution, ...]:
+        """Return what the plugins gave to a hook that one of them offers, in their order.
 
-    def _answers(self, hook: str) -> Iterator[tuple[LoadedPlugin, Any]]:
-        """Yield each plugin with its answer to a hook, in the plugins' order."""
-        callers = {each.plugin_name: each for each in getattr(self._manager.hook, hook).get_hookimpls()}
-        for plugin in self.plugins:
-            if plugin.name in callers:
-                try:
-                    answer = callers[plugin.name].function()
-                except Exception as error:
-                    raise plugin.broken(f"{hook} failed: {error!r}.") from error
-                yield plugin, answer
+        What acts for a tenant is told by `Tenant.contributions`.
 
-    def _items(self, hook: str) -> Iterator[tuple[LoadedPlugin, Any]]:
-        for plugin, answer in self._answers(hook):
-            if not isinstance(answer, Iterable):
-                raise plugin.broken(f"{hook} returned {answer!r}, which is no list.")
-            for item in answer:
-                yield plugin, item
+        Raises:
+            LookupError: No loaded plugin offers this hook.
+        """
+        if hook not in self._contributions:
+            raise LookupError(f"no loaded plugin offers the hook {hook!r}")
+        return self._contributions[hook]
 
     def _gather(self, hook: str, kind: type, what: str) -> tuple[Any, ...]:
         found = []
-        for plugin, item in self._items(hook):
+        for plugin, item in self._hooks.items(hook):
             check_item(plugin, hook, item, kind)
             found.append(item)
         check_once(self.plugins, what, found)
@@ -99,7 +84,7 @@ class Registry:
 
     def _commands(self) -> tuple[Command, ...]:
         found: dict[str, Command] = {}
-        for plugin, command in self._items("register_commands"):
+        for plugin, command in self._hooks.items("register_commands"):
             check_command(plugin, command)
             if found.setdefault(command.name, command) is not command:
                 raise plugin.broken(f"the command {command.name!r} is registered twice.")
@@ -107,14 +92,14 @@ class Registry:
 
     def _routes(self, hook: str) -> Mapping[str, Sequence[HTTPRouteHandler]]:
         handlers: dict[str, list[HTTPRouteHandler]] = {}
-        for plugin, handler in self._items(hook):
+        for plugin, handler in self._hooks.items(hook):
             handlers.setdefault(plugin.name, []).append(handler)
         return handlers
 
     def _identity(self) -> Identity | None:
         found: Identity | None = None
         keeper = ""
-        for plugin, answer in self._answers("register_identity"):
+        for plugin, answer in self._hooks.answers("register_identity"):
             if found is not None:
                 raise plugin.broken(f"it keeps accounts, and so does {keeper!r}; only one plugin of a deployment may.")
             found, keeper = answer, plugin.name

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from kernel.auth import Permission, Scope
 from kernel.db import Database, Origin
 from kernel.errors import NotFound
+from kernel.plugin import Contribution
 from kernel.settings import SettingsSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -64,7 +65,13 @@ class TenantRow(msgspec.Struct, frozen=True):
 class Tenant:
     """A tenant as the code sees it: its acting plugins, its settings as Structs, what each role may."""
 
-    def __init__(self, row: TenantRow, acting: frozenset[str], permissions: tuple[Permission, ...]) -> None:
+    def __init__(
+        self,
+        row: TenantRow,
+        acting: frozenset[str],
+        permissions: tuple[Permission, ...],
+        contributions: Callable[[str], tuple[Contribution, ...]] = lambda hook: (),
+    ) -> None:
         self.id = row.id
         self.slug = row.slug
         self.name = row.name
@@ -76,6 +83,7 @@ class Tenant:
         self._settings: dict[type[msgspec.Struct], msgspec.Struct] = {}
         self._permissions = tuple(each for each in permissions if each.name.split(".", 1)[0] in acting)
         self._grants: dict[str, Mapping[str, Scope]] = {}
+        self._contributions = contributions
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
@@ -87,6 +95,14 @@ class Tenant:
         if role not in self._grants:
             self._grants[role] = {each.name: each.roles[role] for each in self._permissions if role in each.roles}
         return self._grants[role]
+
+    def contributions(self, hook: str) -> tuple[Contribution, ...]:
+        """Return what plugins that act here gave to a hook that another one offers, in the plugins' order.
+
+        Raises:
+            LookupError: No loaded plugin offers this hook.
+        """
+        return tuple(each for each in self._contributions(hook) if each.plugin in self.plugins)
 
     def setting(self, spec: SettingsSpec, kind: type[S]) -> S:
         """Return the tenant's settings of one category, defaults filled in."""
@@ -103,10 +119,12 @@ class TenantDirectory:
         database: Database,
         acting: Callable[[list[str] | None], frozenset[str]],
         permissions: tuple[Permission, ...],
+        contributions: Callable[[str], tuple[Contribution, ...]],
     ) -> None:
         self._database = database
         self._acting = acting
         self._permissions = permissions
+        self._contributions = contributions
         self._hosts: dict[str, UUID] = {}
         self._tenants: dict[UUID, tuple[Tenant, float]] = {}
         self._directory_version: int | None = None
@@ -180,6 +198,6 @@ class TenantDirectory:
     def _keep(self, row: TenantRow | None) -> Tenant:
         if row is None or not row.is_active:
             raise TenantUnknown
-        tenant = Tenant(row, self._acting(row.plugins), self._permissions)
+        tenant = Tenant(row, self._acting(row.plugins), self._permissions, self._contributions)
         self._tenants[tenant.id] = (tenant, time.monotonic())
         return tenant

@@ -84,9 +84,7 @@ def test_registry_gathers_what_a_sound_plugin_registers() -> None:
 BAD_ITEMS = {
     "misspelled hook": (
         {"register_rotues": []},
-        "there is no hook 'register_rotues'; the hooks are register_commands, register_events, register_identity, "
-        "register_listeners, register_permissions, register_root_routes, register_routes, register_settings, "
-        "register_tasks, seed_demo.",
+        "there is no hook 'register_rotues'. Did you mean 'register_routes'?",
     ),
     "unknown hook": ({"on_boot": []}, None),
     "hook that raises": ({"register_events": KeyError("x")}, "register_events failed: KeyError('x')."),
