@@ -3,8 +3,8 @@
 from plugins.auth.actions.accounts import create_user
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.permissions import ROLES, Role
-from plugins.auth.queries import emails_by_id, user_ids_by_email, users_by_id
-from plugins.auth.schemas import UserRef
+from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, users_by_id
+from plugins.auth.schemas.users import UserRef
 
 __all__ = [
     "ROLES",

@@ -10,7 +10,7 @@ from kernel.commands import Command
 from kernel.db import Db
 from kernel.errors import Invalid
 from plugins.auth.actions import accounts
-from plugins.auth.schemas import CreateUserRequest
+from plugins.auth.schemas.users import CreateUserRequest
 
 
 async def create_admin(

@@ -4,9 +4,9 @@ from msgspec import Struct, structs
 
 from kernel.db import Db
 from kernel.demo import DemoStep
-from plugins.auth import queries
 from plugins.auth.actions import accounts
 from plugins.auth.permissions import Role
+from plugins.auth.queries import lookups
 
 PASSWORD = "Collegium-demo-1!"  # noqa: S105 - known to everyone
 
@@ -35,7 +35,7 @@ _PEOPLE = (
 
 async def make_accounts(db: Db) -> None:
     """Make the accounts that are not there yet."""
-    existing = await queries.user_ids_by_email(db, [person.email for person in _PEOPLE])
+    existing = await lookups.user_ids_by_email(db, [person.email for person in _PEOPLE])
     for person in _PEOPLE:
         if person.email not in existing:
             await accounts.create_user(db, password=PASSWORD, **structs.asdict(person))

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from kernel.db import Db
 from kernel.identity import SessionState
-from plugins.auth import queries
 from plugins.auth.actions import accounts
+from plugins.auth.queries import sessions
 
 
 class Accounts:
@@ -13,7 +13,7 @@ class Accounts:
 
     async def session_state(self, db: Db, session_id: UUID) -> SessionState | None:
         """Return the session if it lives and its user may sign in."""
-        return await queries.session_state(db, session_id)
+        return await sessions.session_state(db, session_id)
 
     async def create_user(
         self,

@@ -14,14 +14,17 @@ from kernel.db import Db
 from kernel.errors import Forbidden, NotFound
 from kernel.events import publish
 from kernel.tables import normalised
-from plugins.auth import passwords, queries, rules
+from plugins.auth import passwords, rules
 from plugins.auth.actions import sessions
 from plugins.auth.errors import EmailTaken, LastAdmin, OwnAccount, RegistrationClosed
 from plugins.auth.events import RegisteredPerson, UserRegistered
 from plugins.auth.passwords import StoredPassword
 from plugins.auth.permissions import MANAGE_USER, UPDATE_USER, Role
+from plugins.auth.queries import users
 from plugins.auth.rules import PasswordContext
-from plugins.auth.schemas import CreateUserRequest, RegisterRequest, Status, UpdateUserRequest, UserDetails
+from plugins.auth.schemas.registration import RegisterRequest
+from plugins.auth.schemas.texts import Status
+from plugins.auth.schemas.users import CreateUserRequest, UpdateUserRequest, UserDetails
 from plugins.auth.settings import SETTINGS, AuthSettings
 from plugins.auth.tables import User, UserProfile
 
@@ -83,7 +86,7 @@ async def add_user(db: Db, request: CreateUserRequest, *, is_operator: bool = Fa
         PasswordRefused: The password breaks the policy.
     """
     await _check_password(db, request.password, request.email, request.first_name, request.last_name)
-    return await queries.user_details(db, await create_user(db, **structs.asdict(request), is_operator=is_operator))
+    return await users.user_details(db, await create_user(db, **structs.asdict(request), is_operator=is_operator))
 
 
 async def create_user(
@@ -149,7 +152,7 @@ async def update_user(db: Db, actor: Actor, user_id: UUID, request: UpdateUserRe
         await _change_standing(db, actor, user_id, standing)
     if changes:
         await _change_profile(db, user_id, changes)
-    return await queries.user_details(db, user_id)
+    return await users.user_details(db, user_id)
 
 
 async def _change_standing(db: Db, actor: Actor, user_id: UUID, standing: Mapping[str, str]) -> None:

@@ -18,9 +18,10 @@ from kernel.errors import DomainError, Unauthenticated
 from kernel.events import publish
 from kernel.identity import SessionState
 from kernel.ids import new_id
-from plugins.auth import queries, refresh_tokens
+from plugins.auth import refresh_tokens
 from plugins.auth.errors import RefreshInvalid, SessionRevoked
 from plugins.auth.events import SessionsChanged
+from plugins.auth.queries.sessions import stored_session
 from plugins.auth.refresh_tokens import RefreshToken
 from plugins.auth.tables import Session, User
 
@@ -164,7 +165,7 @@ async def refresh(db: Db, text: str) -> Tokens:
 
 async def _refusal(db: Db, token: RefreshToken) -> DomainError:
     """Return why a token was not exchanged, after ending the session if it came a second time."""
-    stored = await queries.stored_session(db, token.session_id)
+    stored = await stored_session(db, token.session_id)
     await db.release()
     if stored is None or stored.expires_at <= clock.now():
         return RefreshInvalid()

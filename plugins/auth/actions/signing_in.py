@@ -14,12 +14,13 @@ from kernel.gate import Limit
 from kernel.identity import SessionState
 from kernel.settings import KERNEL_SETTINGS, SecuritySettings
 from kernel.tables import normalised
-from plugins.auth import passwords, queries
+from plugins.auth import passwords
 from plugins.auth.actions.sessions import Tokens, agent_of, open_session
 from plugins.auth.errors import AccountInactive, AccountSuspended, BadCredentials, EmailNotVerified
 from plugins.auth.passwords import StoredPassword
-from plugins.auth.queries import Credentials
-from plugins.auth.schemas import UserDetails
+from plugins.auth.queries.sessions import Credentials, credentials_by_email
+from plugins.auth.queries.users import user_details
+from plugins.auth.schemas.users import UserDetails
 from plugins.auth.settings import SETTINGS, AuthSettings
 from plugins.auth.tables import FailedLogin, User
 
@@ -58,7 +59,7 @@ async def sign_in(db: Db, *, email: str, password: str) -> tuple[UserDetails, To
     """
     email = normalised(email)
     await _count_try(db, email)
-    account = await queries.credentials_by_email(db, email)
+    account = await credentials_by_email(db, email)
     await db.release()
     stored = StoredPassword(account.password_hash, account.password_key_id) if account else None
     is_right = await passwords.is_password(db.deployment, password, stored)
@@ -75,7 +76,7 @@ async def sign_in(db: Db, *, email: str, password: str) -> tuple[UserDetails, To
         raise BadCredentials
     if renewed is not None:
         await db.run(_REHASH, user=account.id, before=stored.hash, hash=renewed.hash, key_id=renewed.key_id)
-    return await queries.user_details(db, account.id), await open_session(db, state)
+    return await user_details(db, account.id), await open_session(db, state)
 
 
 async def _count_try(db: Db, email: str) -> None:

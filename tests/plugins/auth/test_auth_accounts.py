@@ -17,7 +17,7 @@ from kernel.testing import PASSWORD, FakeClock, Person, School
 from plugins.auth.actions import accounts
 from plugins.auth.api import UserRef, emails_by_id, user_ids_by_email, users_by_id
 from plugins.auth.errors import LastAdmin
-from plugins.auth.schemas import UpdateUserRequest
+from plugins.auth.schemas.users import UpdateUserRequest
 from plugins.auth.tables import User
 from tests.plugins.auth.people import codes_of, fresh_email, living_sessions, make_user, sign_in, signed_in
 

@@ -1,0 +1,1 @@
+"""Reads of accounts and sessions, as Structs for whoever asks."""

@@ -1,0 +1,55 @@
+"""Accounts, for administrators and, one by one, for their owners."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get, patch, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from kernel.auth import Actor, requires
+from kernel.db import Db
+from kernel.routing import Limit, Offset, Page
+from plugins.auth.actions import accounts
+from plugins.auth.permissions import CREATE_USER, LIST_USERS, READ_USER, UPDATE_USER, Role
+from plugins.auth.queries import users
+from plugins.auth.schemas.texts import Status
+from plugins.auth.schemas.users import CreateUserRequest, UpdateUserRequest, UserCard, UserDetails
+
+Search = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=100, description="Looked for in name and address.")
+]
+
+
+@get("/users", guards=[requires(LIST_USERS)], operation_id="users_list")
+async def list_users(
+    db: Db,
+    role: FromQuery[Role | None] = None,
+    status: FromQuery[Status | None] = None,
+    q: Search = None,
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> Page[UserCard]:
+    """Return the tenant's accounts by name."""
+    return await users.users_page(db, role=role, status=status, q=q, limit=limit, offset=offset)
+
+
+@post("/users", guards=[requires(CREATE_USER)], operation_id="users_create")
+async def create_user(db: Db, data: JSONBody[CreateUserRequest]) -> UserDetails:
+    """Make an account for somebody, in any role."""
+    return await accounts.add_user(db, data)
+
+
+@get("/users/{user_id:uuid}", guards=[requires(READ_USER)], operation_id="users_get")
+async def read_user(db: Db, actor: Actor, user_id: FromPath[UUID]) -> UserDetails:
+    """Return an account: administrators any, everybody their own."""
+    return await users.visible_user(db, actor, user_id)
+
+
+@patch("/users/{user_id:uuid}", guards=[requires(UPDATE_USER)], operation_id="users_update")
+async def update_user(db: Db, actor: Actor, user_id: FromPath[UUID], data: JSONBody[UpdateUserRequest]) -> UserDetails:
+    """Change a profile; administrators also change role and status."""
+    return await db.retrying(lambda: accounts.update_user(db, actor, user_id, data))
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (list_users, create_user, read_user, update_user)

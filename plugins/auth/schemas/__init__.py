@@ -1,0 +1,1 @@
+"""What requests about accounts may say, and what is answered."""

@@ -1,0 +1,23 @@
+"""Registering."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from kernel.routing import Body
+from plugins.auth.schemas.texts import Email, NewPassword, PersonName
+
+
+class RegisterRequest(Body, frozen=True, kw_only=True):
+    """Somebody who wants an account of their own."""
+
+    email: Email
+    password: NewPassword
+    first_name: PersonName
+    last_name: PersonName
+
+
+class Registered(Struct, frozen=True):
+    """The answer to every registration, whether or not the address was free."""
+
+    status: Literal["check_your_mail"] = "check_your_mail"

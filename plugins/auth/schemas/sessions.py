@@ -1,0 +1,41 @@
+"""Signing in, and exchanging a refresh token."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from kernel.routing import Body
+from plugins.auth.schemas.texts import RefreshTokenText
+from plugins.auth.schemas.users import UserDetails
+
+
+class LoginRequest(Body, frozen=True):
+    """An address and a password as somebody typed them."""
+
+    email: Annotated[str, Meta(max_length=254)]
+    password: Annotated[str, Meta(max_length=128)]
+
+
+class RefreshRequest(Body, frozen=True):
+    """The refresh token of a client without cookies."""
+
+    refresh_token: RefreshTokenText | None = None
+
+
+class SignedIn(Struct, frozen=True, kw_only=True):
+    """Who has signed in, and their tokens."""
+
+    user: UserDetails
+    access_token: str
+    refresh_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no password
+    expires_in: int
+
+
+class Refreshed(Struct, frozen=True, kw_only=True):
+    """New tokens; where they came by cookie, they go by cookie and stand not here."""
+
+    access_token: str | UnsetType = UNSET
+    refresh_token: str | UnsetType = UNSET
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no password
+    expires_in: int

@@ -1,0 +1,15 @@
+"""The texts that requests about accounts are made of, each no longer than what it is for."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+Status = Literal["active", "inactive", "suspended"]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
+NewPassword = Annotated[str, Meta(min_length=1, max_length=1000)]
+"""The policy says what it must be (`rules`), in words that name each broken rule."""
+PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
+ShortText = Annotated[str, Meta(min_length=1, max_length=100)]
+LongText = Annotated[str, Meta(min_length=1, max_length=2000)]
+Phone = Annotated[str, Meta(max_length=20, pattern=r"^\+?[0-9 ()./-]{3,}$")]
+RefreshTokenText = Annotated[str, Meta(min_length=1, max_length=4096)]
