@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from benchmarks import deliveries, tenants
 from benchmarks.alone import idle_memory, second_start
 from benchmarks.cores import Cores, pin, shared_out
 from benchmarks.lab import running_lab
@@ -20,7 +21,7 @@ from benchmarks.servers import ServerFailed
 from kernel.embedded import EmbeddedStackError
 from kernel.embedded.signals import termination_as_exit
 
-NAMES = (*(each.name for each in SCENARIOS), "memory", "start")
+NAMES = (*(each.name for each in SCENARIOS), *tenants.NAMES, *deliveries.NAMES, "memory", "start")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             findings.extend(_findings(options, Path(folder), status.update))
     except KeyboardInterrupt:
         return 130
-    except (EmbeddedStackError, NotTheSame, ServerFailed, UnexpectedAnswer, ValueError) as error:
+    except (EmbeddedStackError, deliveries.EventLost, NotTheSame, ServerFailed, UnexpectedAnswer, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
     show(findings, console)
@@ -65,7 +66,7 @@ def _findings(options: argparse.Namespace, folder: Path, tell: Callable[[str], N
         for each in SCENARIOS
         if each.name in names
     ]
-    if chosen or "memory" in names:
+    if set(names) - {"start"}:
         yield from _in_the_lab(folder, cores, chosen, options, tell)
     if "start" in names:
         pin(0, cores.every)
@@ -80,7 +81,12 @@ def _in_the_lab(
     with running_lab(folder, tell) as settings:
         if chosen:
             yield from compare(settings, folder, cores, chosen, rounds=options.rounds, tell=tell)
-        if not options.names or "memory" in options.names:
+        names = options.names or NAMES
+        if not set(names).isdisjoint(tenants.NAMES):
+            yield from tenants.many_tenants(settings, folder, cores, rounds=options.rounds, tell=tell)
+        if not set(names).isdisjoint(deliveries.NAMES):
+            yield from deliveries.deliveries(settings, folder, cores, tell=tell)
+        if "memory" in names:
             yield from idle_memory(settings, folder, cores.server, tell)
 
 

@@ -91,9 +91,9 @@ def send(host: str, port: int, requests: Sequence[bytes]) -> float:
         return runner.run(_send(host, port, requests))
 
 
-def request_bytes(method: str, path: str, *, token: str = "", body: bytes = b"") -> bytes:
+def request_bytes(method: str, path: str, *, host: str = "127.0.0.1", token: str = "", body: bytes = b"") -> bytes:
     """Return a request as it goes over the wire."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
     if token:
         lines.append(f"Authorization: Bearer {token}")
     if body:

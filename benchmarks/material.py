@@ -1,8 +1,8 @@
 """What the servers are asked: requests that are ready to send, and the tapes by which the bare stack answers them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from itertools import cycle, islice
+from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 
 import httpx
@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks import tape
 from benchmarks.load import request_bytes
-from benchmarks.pairs import Requests
+from benchmarks.pairs import Requests, repeated
 from benchmarks.school import Student, caller, found_school, redemptions, settle
 from kernel.app import opened
 from kernel.settings import Settings
@@ -33,18 +33,13 @@ def prepare(
         redeemed: How many codes will be redeemed.
         tell: Gets a few words before each thing that takes time.
     """
-    requests: dict[str, Requests] = {"health": _repeated([request_bytes("GET", "/health/live")])}
+    requests: dict[str, Requests] = {"health": repeated([request_bytes("GET", "/health/live")])}
     recorded: tape.Tapes = {}
     if signed_in:
         tell("Filling the school")
         recorded = asyncio.run(_fill(settings, requests, redeemed))
     tape.save(recorded, tapes)
     return requests
-
-
-def _repeated(requests: Sequence[bytes]) -> Requests:
-    endless = cycle(requests)
-    return lambda count: list(islice(endless, count))
 
 
 async def _fill(settings: Settings, requests: dict[str, Requests], redeemed: int) -> tape.Tapes:
@@ -60,7 +55,7 @@ async def _fill(settings: Settings, requests: dict[str, Requests], redeemed: int
     await settle(settings.owner_database_url)
     lists = [request_bytes("GET", _API + COURSES_PATH, token=each.token) for each in school.students]
     orders = iter([_order(student, code) for student, code in pairs])
-    requests["courses"] = _repeated(lists)
+    requests["courses"] = repeated(lists)
     requests["redeem"] = lambda count: list(islice(orders, count))
     return tapes
 

@@ -4,6 +4,9 @@ A figure of one of them alone means little on a machine that also does something
 """
 
 from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+
+import msgspec
 
 from benchmarks.load import send
 from benchmarks.report import Round
@@ -15,18 +18,29 @@ Requests = Callable[[int], Sequence[bytes]]
 WARM_UP = 300
 
 
-def measure(
-    ours: Server, bare: Server, requests: Requests, *, rounds: int, per_round: int, tell: Callable[[str], None]
-) -> list[Round]:
-    """Warm both servers up, then measure ours, bare, ours, bare, and so on."""
+class Side(msgspec.Struct, frozen=True):
+    """One of the two that are compared: a server and what it is asked."""
+
+    server: Server
+    requests: Requests
+
+
+def repeated(requests: Sequence[bytes]) -> Requests:
+    """Return what makes these requests, one after the other and again."""
+    endless = cycle(requests)
+    return lambda count: list(islice(endless, count))
+
+
+def measure(ours: Side, bare: Side, *, rounds: int, per_round: int, tell: Callable[[str], None]) -> list[Round]:
+    """Warm both sides up, then measure ours, bare, ours, bare, and so on."""
     tell("warm-up")
-    for server in (ours, bare):
-        send(HOST, server.port, requests(WARM_UP))
+    for side in (ours, bare):
+        send(HOST, side.server.port, side.requests(WARM_UP))
     measured = []
     for number in range(1, rounds + 1):
         tell(f"round {number} of {rounds}")
-        ours_per_s, ours_cpu_us = _once(ours, requests(per_round))
-        bare_per_s, bare_cpu_us = _once(bare, requests(per_round))
+        ours_per_s, ours_cpu_us = _once(ours.server, ours.requests(per_round))
+        bare_per_s, bare_cpu_us = _once(bare.server, bare.requests(per_round))
         measured.append(Round(ours_per_s, bare_per_s, ours_cpu_us, bare_cpu_us))
     return measured
 

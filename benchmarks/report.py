@@ -95,6 +95,13 @@ def weighed(name: str, value: float, *, most: float, unit: str, note: str = "") 
     )
 
 
+def reached(name: str, value: float, *, least: float, unit: str) -> Finding:
+    """Return the finding of something that must reach a figure."""
+    return Finding(
+        name=name, ours=f"{value:,.0f}{unit}", value=value, target=f"≥ {least:,g}{unit}", is_met=value >= least
+    )
+
+
 def show(findings: Sequence[Finding], console: Console) -> None:
     """Print the table."""
     table = Table(title="Collegium against the bare stack", caption=_CAPTION, box=box.SIMPLE_HEAD)

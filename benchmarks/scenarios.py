@@ -9,7 +9,7 @@ import msgspec
 
 from benchmarks.cores import Cores
 from benchmarks.material import prepare
-from benchmarks.pairs import measure, needed
+from benchmarks.pairs import Side, measure, needed
 from benchmarks.rehearsal import REDEEMED, check_same_answer, check_same_rows
 from benchmarks.report import Finding, compared
 from benchmarks.servers import Server, Start, environment_of, free_port, running, serve_words
@@ -61,9 +61,8 @@ def compare(
             yield compared(
                 each.name,
                 measure(
-                    ours,
-                    bare,
-                    requests[each.name],
+                    Side(ours, requests[each.name]),
+                    Side(bare, requests[each.name]),
                     rounds=rounds,
                     per_round=each.per_round,
                     tell=partial(_tell_of, tell, each.name),

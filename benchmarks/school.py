@@ -74,7 +74,7 @@ async def found_school(deployment: Deployment) -> School:
     await operations.set_tenant_settings(deployment, Namespace(slug=slug, settings=[f"security.rate_limits={rates}"]))
     tenant = await deployment.tenants.by_slug(slug)
     people = await _add_people(deployment, tenant)
-    courses = await _add_courses(deployment, tenant, [people[f"instructor-{n}"] for n in range(_INSTRUCTORS)])
+    courses = await add_courses(deployment, tenant, [people[f"instructor-{n}"] for n in range(_INSTRUCTORS)])
     students = await _signed_in(deployment, {name: people[name] for name in people if name.startswith("student")})
     return School(tenant, people["admin"], courses, students)
 
@@ -101,7 +101,8 @@ def _address(name: str) -> str:
     return f"{name}@example.com"
 
 
-async def _add_courses(deployment: Deployment, tenant: Tenant, instructors: Sequence[UUID]) -> list[UUID]:
+async def add_courses(deployment: Deployment, tenant: Tenant, instructors: Sequence[UUID]) -> list[UUID]:
+    """Fill a tenant with published courses and return their ids."""
     categories = [
         {"id": new_id(), "name": name, "slug": name.lower(), "sort_order": place}
         for place, name in enumerate(_CATEGORIES)

@@ -56,14 +56,14 @@ class Server:
 
 
 class Start(msgspec.Struct, frozen=True):
-    """How to start a server.
+    """How to start a process.
 
     Args:
         words: What follows the name of the interpreter.
         environment: Of `COLLEGIUM_*`; none of the caller's own gets through.
-        log: Where its standard error goes.
+        log: Where what it prints goes.
         cores: On which it runs.
-        probe: The path that answers 200 once it is ready.
+        probe: The path at which a server answers 200 once it is ready.
     """
 
     words: Sequence[str]
@@ -92,12 +92,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(start: Start, port: int) -> Iterator[Server]:
-    """Run a server, ready to answer, for as long as the block lasts.
-
-    Raises:
-        ServerFailed: It ended, or did not answer in time.
-    """
+def started(start: Start) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a process for as long as the block lasts; whether it is ready, nobody has asked."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with start.log.open("ab") as log:
         process = subprocess.Popen(
@@ -110,10 +106,21 @@ def running(start: Start, port: int) -> Iterator[Server]:
         )
     try:
         pin(process.pid, start.cores)
-        _wait_until_ready(process, start, port)
-        yield Server(process.pid, port)
+        yield process
     finally:
         _end(process)
+
+
+@contextmanager
+def running(start: Start, port: int) -> Iterator[Server]:
+    """Run a server, ready to answer, for as long as the block lasts.
+
+    Raises:
+        ServerFailed: It ended, or did not answer in time.
+    """
+    with started(start) as process:
+        _wait_until_ready(process, start, port)
+        yield Server(process.pid, port)
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", start: Start, port: int) -> None:
