@@ -43,6 +43,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
     "kernel.keys": ("Keyring", "UnknownKey"),
+    "kernel.outbound": ("Answer", "OutboundFailed", "OutboundRefused", "fetch", "resolve_public"),
     "kernel.plugin": ("Contribution", "Plugin"),
     "kernel.problems": ("UnsupportedMedia",),
     "kernel.routing": ("Body", "Limit", "Offset", "Page", "limited", "rows_for"),

@@ -6,8 +6,9 @@ The only module that reads the environment. What a tenant chose is stored with t
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -15,6 +16,8 @@ import msgspec
 
 PREFIX = "COLLEGIUM_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# A name has a letter in its last part, so that a mistyped network is not taken for one.
+_HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*(?=[0-9-]*[A-Za-z])[A-Za-z0-9-]{1,63}")
 _POSTGRESQL = ("postgresql+asyncpg://",)
 _SCHEMES: Mapping[str, tuple[str, ...]] = {
     "database_url": _POSTGRESQL,
@@ -65,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tenant_header: str = ""
     """Header that names the tenant's slug; believed only from `trusted_proxies`."""
     trusted_proxies: tuple[str, ...] = ()
+    outbound_allow: tuple[str, ...] = ()
+    """Hosts and networks that may be fetched for a tenant (`kernel.outbound`) although private, and by http too."""
     public_url: str = ""
     """Scheme and host for links when a tenant has no host of its own."""
     password_hash_cost: int = 12
@@ -157,11 +162,24 @@ def _check(settings: Settings) -> None:
     for name, (least, most) in _BOUNDS.items():
         if not least <= (value := getattr(settings, name)) <= most:
             raise SettingsError(f"{name} must be between {least} and {most}, not {value}.")
+    _check_hosts(settings)
+
+
+def _check_hosts(settings: Settings) -> None:
     for address in settings.trusted_proxies:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise SettingsError(f"trusted_proxies holds {address!r}, which is no IP address.") from None
+        if not _is_made_by(ipaddress.ip_address, address):
+            raise SettingsError(f"trusted_proxies holds {address!r}, which is no IP address.")
+    for entry in settings.outbound_allow:
+        if not _is_made_by(ipaddress.ip_network, entry) and not _HOST.fullmatch(entry):
+            raise SettingsError(f"outbound_allow holds {entry!r}, which is neither a host's name nor a network.")
+
+
+def _is_made_by(kind: Callable[[str], object], text: str) -> bool:
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_addresses(settings: Settings) -> None:

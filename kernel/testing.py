@@ -155,6 +155,7 @@ def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_
         secret_keys=("a key for tests only long enough for that 0123456789",),
         data_dir=stack.data_dir,
         password_hash_cost=4,
+        outbound_allow=("127.0.0.1",),  # servers of the tests themselves
         log_level="error",
     )
     return at_database(settings, stack, f"test_{worker}")

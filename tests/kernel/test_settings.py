@@ -57,6 +57,14 @@ def test_settings_survive_the_way_through_the_environment() -> None:
             {"COLLEGIUM_TRUSTED_PROXIES": "10.0.0.1,10.0.0.0/8"},
             "trusted_proxies holds '10.0.0.0/8', which is no IP address.",
         ),
+        (
+            {"COLLEGIUM_OUTBOUND_ALLOW": "intra,10.0.0.0/8,::1,idp.north.example,10.0.0.1/8"},
+            "outbound_allow holds '10.0.0.1/8', which is neither a host's name nor a network.",
+        ),
+        (
+            {"COLLEGIUM_OUTBOUND_ALLOW": "10.0.0"},
+            "outbound_allow holds '10.0.0', which is neither a host's name nor a network.",
+        ),
         ({**OUTSIDE, "COLLEGIUM_DATABASE_URL": "postgres://x"}, f"COLLEGIUM_DATABASE_URL {BEGIN}"),
         ({**OUTSIDE, "COLLEGIUM_OWNER_DATABASE_URL": "mysql://x"}, f"COLLEGIUM_OWNER_DATABASE_URL {BEGIN}"),
         (
