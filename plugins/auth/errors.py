@@ -45,6 +45,20 @@ class PasswordRefused(Invalid):
     title = "Choose another password."
 
 
+class WrongPassword(Forbidden):
+    """What was sent to prove again who one is, is not the password; the session stays."""
+
+    code = "auth.wrong_password"
+    title = "This is not your password."
+
+
+class SignInAgain(Forbidden):
+    """An account without a password proves who it is by a sign-in, and the last one is too long ago."""
+
+    code = "auth.sign_in_again"
+    title = "Sign in again to do this."
+
+
 class RefreshInvalid(Unauthenticated):
     """No refresh token, one that we never made, or one whose time is over."""
 

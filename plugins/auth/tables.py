@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.tables import NormalisedText, one_of, secret_column, table_base, tenant_reference, tenant_unique
@@ -23,8 +23,8 @@ class User(Base):
     )
 
     email: Mapped[str] = mapped_column(NormalisedText())
-    password_hash: Mapped[str] = secret_column()
-    password_key_id: Mapped[str]
+    password_hash: Mapped[str | None] = secret_column(comment="null: signs in by other ways alone")
+    password_key_id: Mapped[str | None]
     role: Mapped[str]
     status: Mapped[str] = mapped_column(server_default=text("'active'"))
     last_login: Mapped[datetime | None]
@@ -59,6 +59,8 @@ class Session(Base, audited=False):
 
     user_id: Mapped[UUID]
     refresh_hash: Mapped[bytes] = mapped_column(comment="SHA-256 of the newest refresh token's secret")
+    method: Mapped[str] = mapped_column(server_default=text("'password'"))
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
     rotated_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]

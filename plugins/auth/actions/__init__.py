@@ -1,1 +1,1 @@
-"""What changes accounts (`accounts`) and sessions (`signing_in`, `sessions`)."""
+"""What changes accounts (`accounts`) and sessions (`sessions`), and who gets one (`signing_in`, `admission`)."""

@@ -1,6 +1,6 @@
 """Sessions: opened, refreshed, ended.
 
-Who may have one is decided in `signing_in`; what a refresh token is made of, in `refresh_tokens`; how a request finds
+Who may have one is decided in `admission`; what a refresh token is made of, in `refresh_tokens`; how a request finds
 its session, in `kernel.door`.
 """
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from sqlalchemy import ARRAY, DateTime, Uuid, and_, any_, bindparam, case, func, insert, or_, select, update
 
 from kernel import clock
-from kernel.auth import AccessClaims, grant_patterns
+from kernel.auth import AccessClaims, Actor, grant_patterns
 from kernel.db import Db
 from kernel.errors import DomainError, Unauthenticated
 from kernel.events import publish
@@ -23,6 +23,7 @@ from plugins.auth.errors import RefreshInvalid, SessionRevoked
 from plugins.auth.events import SessionsChanged
 from plugins.auth.queries.sessions import stored_session
 from plugins.auth.refresh_tokens import RefreshToken
+from plugins.auth.schemas.sessions import Method
 from plugins.auth.tables import Session, User
 
 REFRESH_TTL = timedelta(days=7)
@@ -35,6 +36,8 @@ _INSERT_SESSION = insert(Session).values(
     id=bindparam("id"),
     user_id=bindparam("user_id"),
     refresh_hash=bindparam("refresh_hash"),
+    method=bindparam("method"),
+    opened_at=_NOW,
     rotated_at=_NOW,
     expires_at=bindparam("expires_at"),
     absolute_expires_at=bindparam("absolute_expires_at"),
@@ -80,6 +83,12 @@ _END_ALL = (
     .values(revoked_at=_NOW)
     .returning(Session.id)
 )
+_END_OTHERS = (
+    update(Session)
+    .where(Session.user_id == bindparam("user"), Session.id != bindparam("kept"), Session.revoked_at.is_(None))
+    .values(revoked_at=_NOW)
+    .returning(Session.id)
+)
 _LIVING = select(Session.id).where(Session.user_id == bindparam("user"), Session.revoked_at.is_(None))
 
 
@@ -103,14 +112,15 @@ class _Rotated(Struct, frozen=True):
     expires_at: datetime
 
 
-async def open_session(db: Db, state: SessionState) -> Tokens:
-    """Open a session for a user who has proved who they are."""
+async def open_session(db: Db, state: SessionState, *, method: Method) -> Tokens:
+    """Open a session for a user whom `admission` lets in."""
     now, session_id, secret = clock.now(), new_id(), refresh_tokens.new_secret()
     await db.run(
         _INSERT_SESSION,
         id=session_id,
         user_id=state.user_id,
         refresh_hash=refresh_tokens.fingerprint(secret),
+        method=method,
         now=now,
         expires_at=now + REFRESH_TTL,
         absolute_expires_at=now + ABSOLUTE_TTL,
@@ -213,6 +223,17 @@ async def end_sessions_of(db: Db, user_id: UUID) -> None:
     Emits: auth.sessions.changed
     """
     await _tell(db, user_id, await db.values(_END_ALL, user=user_id, now=clock.now()))
+
+
+async def end_other_sessions(db: Db, actor: Actor) -> None:
+    """End every session of the actor but the one that asks, felt at the next request.
+
+    Emits: auth.sessions.changed
+    """
+    if actor.session_id is None:
+        raise Unauthenticated
+    ended = await db.values(_END_OTHERS, user=actor.id, kept=actor.session_id, now=clock.now())
+    await _tell(db, actor.id, ended)
 
 
 async def renew_sessions_of(db: Db, user_id: UUID) -> None:

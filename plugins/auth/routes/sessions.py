@@ -11,21 +11,16 @@ from kernel.door import access_cookie_name
 from plugins.auth.actions import sessions, signing_in
 from plugins.auth.cookies import refresh_cookie_name, sign_in_cookies, sign_out_cookies
 from plugins.auth.errors import RefreshInvalid
+from plugins.auth.routes.answers import admission_answer
 from plugins.auth.routes.arrivals import COUNTED_AS_LOGIN, CREDENTIAL_IGNORED, arrival_of
-from plugins.auth.schemas.sessions import LoginRequest, Refreshed, RefreshRequest, SignedIn
+from plugins.auth.schemas.sessions import LoginRequest, MfaRequired, Refreshed, RefreshRequest, SignInAnswer
 
 
 @post("/auth/login", guards=[public], opt=COUNTED_AS_LOGIN, status_code=200, operation_id="auth_login")
-async def login(db: Db, data: JSONBody[LoginRequest], scope: Scope) -> Response[SignedIn]:
+async def login(db: Db, data: JSONBody[LoginRequest], scope: Scope) -> Response[SignInAnswer | MfaRequired]:
     """Sign in by address and password; the tokens come in the body and as cookies."""
-    user, tokens = await signing_in.sign_in(db, email=data.email, password=data.password)
-    answer = SignedIn(
-        user=user,
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        expires_in=tokens.expires_in,
-    )
-    return Response(answer, cookies=sign_in_cookies(tokens, secure=arrival_of(scope).is_secure))
+    admitted = await signing_in.sign_in(db, email=data.email, password=data.password)
+    return admission_answer(admitted, arrival_of(scope))
 
 
 @post("/auth/refresh", guards=[public], opt=CREDENTIAL_IGNORED, status_code=200, operation_id="auth_refresh")

@@ -8,6 +8,10 @@ from kernel.routing import Body
 from plugins.auth.schemas.texts import RefreshTokenText
 from plugins.auth.schemas.users import UserDetails
 
+Method = Literal["password", "oauth", "invitation"]
+"""How somebody proved who they are when a session was opened."""
+SecondFactor = Literal["totp", "recovery_code", "passkey"]
+
 
 class LoginRequest(Body, frozen=True):
     """An address and a password as somebody typed them."""
@@ -22,13 +26,22 @@ class RefreshRequest(Body, frozen=True):
     refresh_token: RefreshTokenText | None = None
 
 
-class SignedIn(Struct, frozen=True, kw_only=True):
+class SignInAnswer(Struct, frozen=True, kw_only=True):
     """Who has signed in, and their tokens."""
 
     user: UserDetails
     access_token: str
     refresh_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no password
+    expires_in: int
+
+
+class MfaRequired(Struct, frozen=True, kw_only=True):
+    """What somebody gets who has proved the first factor and owes a second one: no session yet."""
+
+    mfa_required: Literal[True] = True
+    mfa_token: str
+    methods: tuple[SecondFactor, ...]
     expires_in: int
 
 

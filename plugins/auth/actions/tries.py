@@ -1,0 +1,23 @@
+"""Counting tries against an account, from wherever they come; the caller's address is counted at the kernel's door."""
+
+from kernel.db import Db
+from kernel.gate import Limit
+from kernel.settings import KERNEL_SETTINGS, SecuritySettings
+from kernel.tables import normalised
+
+
+async def count_try(db: Db, account: str) -> None:
+    """Count one try against an account's own limit, whether or not there is such an account.
+
+    Args:
+        db: Of the tenant.
+        account: Its e-mail address. Redis gets a keyed hash of it.
+
+    Raises:
+        RateLimited: It was tried too often.
+        RedisUnavailable: Tries cannot be counted, so none is allowed.
+    """
+    rates = db.tenant.setting(KERNEL_SETTINGS[0], SecuritySettings).rate_limits
+    _, digest = db.deployment.keyring.mac("password", b"account" + normalised(account).encode())
+    limit = Limit(f"login:account:{digest.hex()}", "log", rates.login_per_minute)
+    await db.deployment.gate.count(db.tenant_id, limit)
