@@ -38,6 +38,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "Unavailable",
     ),
     "kernel.events": ("Event", "Listener", "publish"),
+    "kernel.failures": ("Failure", "list_failures", "retry_failures"),
     "kernel.gate": ("Limit",),
     "kernel.hookspecs": ("hookimpl", "hookspec"),
     "kernel.identity": ("Identity", "SessionState"),

@@ -13,11 +13,13 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import Scope
 
 from kernel.auth import Actor
+from kernel.boot_checks import API
 from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.door import Door
 from kernel.health import health_routes
 from kernel.observability import Observed
+from kernel.own_routes import OWN_ROUTES
 from kernel.plugin import KERNEL_VERSION, LoadedPlugin, discover
 from kernel.problems import problem_response
 from kernel.reader import JsonDocument, ReaderPage, reader_routes
@@ -83,7 +85,12 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
         # Handlers name their parameters plainly, as Litestar 2 infers them; 3, which the pin keeps out, wants marks.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         return Litestar(
-            route_handlers=[*mount(deployment.registry), *health_routes(deployment), *reader_routes()],
+            route_handlers=[
+                Router(API, route_handlers=OWN_ROUTES),
+                *mount(deployment.registry),
+                *health_routes(deployment),
+                *reader_routes(),
+            ],
             middleware=[DefineMiddleware(Door, deployment=deployment)],
             dependencies={
                 "db": Provide(provide_db),

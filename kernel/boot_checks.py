@@ -19,7 +19,8 @@ from kernel.tables import check_tables
 
 API = "/api/v1"
 _OURS = ("api", "health", "schema")
-_OUR_COMMANDS = ("plugins", "tenants")
+_OURS_OF_THE_API = ("tasks",)
+_OUR_COMMANDS = ("plugins", "tasks", "tenants")
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
@@ -132,6 +133,9 @@ def _check_address(
     first = address.removeprefix("/").partition("/")[0]
     if first in _OURS and not address.startswith(f"{API}/"):
         raise _broken(plugin, handler, f"stands at {address}, and everything below /{first} is the kernel's.")
+    below = address.removeprefix(API).removeprefix("/").partition("/")[0]
+    if address.startswith(f"{API}/") and below in (*_OURS_OF_THE_API, ""):
+        raise _broken(plugin, handler, f"stands at {address}, which is the kernel's.")
     shape = _PARAMETER.sub("{}", address)
     for method in sorted(handler.http_methods):
         if (owner := taken.get((method, shape))) is not None:

@@ -142,6 +142,12 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument(
         "settings", nargs="+", metavar="SETTING", help="for example security.rate_limits.api_per_minute=500"
     )
+    added = command("tasks failed", "list tasks and events that are not tried any more", _act(operations.failed_tasks))
+    added.add_argument("--tenant", help="the tenant's slug; all when absent")
+    added = command("tasks retry", "try failed tasks and events again", _act(operations.retry_tasks))
+    added.add_argument("ids", nargs="*", metavar="ID")
+    added.add_argument("--all", action="store_true")
+    added.add_argument("--tenant", help="only those of the tenant with this slug")
     command("plugins list", "list the plugins of this deployment", _plugins_list)
     added = command("plugins why", "explain why a plugin acts for a tenant or does not", _act(operations.plugin_why))
     added.add_argument("plugin")

@@ -6,12 +6,14 @@ transaction. Who finds due jobs is `kernel.queue`; what a task is, `kernel.tasks
 """
 
 import asyncio
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 import structlog
 from sqlalchemy import column, text
 
+from kernel import task_runs
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.faults import describe
@@ -91,23 +93,23 @@ class JobRunner:
 
     async def _run(self, task: AnyTask, picked: Picked) -> None:
         try:
+            job = _decoder.decode(picked.payload)
             try:
-                await self._attempt(task, picked)
+                await self._attempt(task, picked, job)
             except asyncio.CancelledError:
-                await self._give_up(picked, "queued", "The worker was stopped.", uncounted=1)
+                await self._give_up(picked, job, "queued", "The worker was stopped.", uncounted=1)
         except JobLost:
             log.warning("job.lost", task=task.name, id=picked.id)
         except Exception as error:  # noqa: BLE001 - without heartbeats it is picked up again
             log.warning("job.interrupted", task=task.name, id=picked.id, reason=describe(error))
 
-    async def _attempt(self, task: AnyTask, picked: Picked) -> None:
-        job = _decoder.decode(picked.payload)
+    async def _attempt(self, task: AnyTask, picked: Picked, job: Job) -> None:
         attempt = await self._count(picked, job)
         tenant = await self._tenant(job, attempt)
         if not self._acts(task, job, tenant):
-            await self._give_up(picked, "queued", "The plugin does not act.", uncounted=1, delay_s=_POSTPONED_S)
+            await self._give_up(picked, job, "queued", "The plugin does not act.", uncounted=1, delay_s=_POSTPONED_S)
         elif attempt.number > task.attempts:
-            await self._give_up(picked, "failed", "The last attempt ended its worker.")
+            await self._give_up(picked, job, "failed", "The last attempt ended its worker.")
             log.error("job.held", task=task.name, id=picked.id)
         else:
             await self._try(task, picked, job, tenant, attempt.number)
@@ -122,19 +124,26 @@ class JobRunner:
             log.warning("job.failed", task=task.name, id=picked.id, attempt=number, exc_info=True)
             if number < task.attempts:
                 # 10 s, 30 s, 90 s ... an hour, give or take a fifth.
-                await self._give_up(picked, "queued", describe(error), delay_s=min(10 * 3 ** (number - 1), 3600))
+                delay_s = min(10 * 3 ** (number - 1), 3600)
+                await self._give_up(picked, job, "queued", describe(error), delay_s=delay_s)
             else:
-                await self._give_up(picked, "failed", describe(error))
+                await self._give_up(picked, job, "failed", describe(error), error=error)
                 log.error("job.held", task=task.name, id=picked.id)
 
     async def _perform(self, task: AnyTask, picked: Picked, job: Job, tenant: Tenant | None) -> None:
         payload = msgspec.json.decode(job.data, type=task.payload)
         origin = Origin(job.tenant_id, job.actor_id, job.request_id)
+        result: object = None
+        if job.run_id is not None:
+            async with self._database.transaction(origin, tenant) as db:
+                await task_runs.set_status(db, job.run_id, "running")
         if task.work is not None:
-            await task.work(TaskContext(self._database, origin, tenant), payload)
+            result = await task.work(TaskContext(self._database, origin, tenant, job.run_id), payload)
         async with self._database.transaction(origin, tenant) as db:
             if task.handle is not None:
-                await task.handle(db, payload)
+                result = await task.handle(db, payload)
+            if job.run_id is not None:
+                await task_runs.finish(db, job.run_id, result)
             # Last, because it locks the job, and the heartbeats that keep it ours must not wait for long.
             await self._finish(db, picked)
 
@@ -150,11 +159,19 @@ class JobRunner:
         return attempt
 
     async def _give_up(
-        self, picked: Picked, status: str, reason: str, *, uncounted: int = 0, delay_s: float = 0
+        self,
+        picked: Picked,
+        job: Job,
+        status: Literal["queued", "failed"],
+        reason: str,
+        *,
+        uncounted: int = 0,
+        delay_s: float = 0,
+        error: Exception | None = None,
     ) -> None:
-        """Put the job back into the queue, or hold it as failed until an operator looks at it."""
-        async with self._database.transaction(Origin(tenant_id=None)) as db:
-            await db.run(
+        """Put the job back into the queue, or hold it as failed until an operator looks at it (`kernel.failures`)."""
+        async with self._database.transaction(Origin(job.tenant_id)) as db:
+            given_up = await db.run(
                 _GIVE_UP,
                 id=picked.id,
                 manager=picked.manager,
@@ -163,6 +180,12 @@ class JobRunner:
                 uncounted=uncounted,
                 delay_s=delay_s,
             )
+            if not given_up or job.run_id is None:
+                return
+            if status == "queued":
+                await task_runs.set_status(db, job.run_id, "queued")
+            else:
+                await task_runs.fail(db, job.run_id, error)
 
     async def _tenant(self, job: Job, attempt: Attempt) -> Tenant | None:
         if job.tenant_id is None:
@@ -175,4 +198,4 @@ class JobRunner:
     def _acts(self, task: AnyTask, job: Job, tenant: Tenant | None) -> bool:
         if job.tenant_id is None:
             return True
-        return tenant is not None and task.plugin in tenant.plugins
+        return tenant is not None and task.acts_among(tenant.plugins)

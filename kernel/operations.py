@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.errors import Conflict, Invalid, NotFound
+from kernel.failures import Failure, failures_everywhere, retry_everywhere
 from kernel.health import readiness_checks, set_aside
 from kernel.ids import new_id
 from kernel.plugin import discover, why
@@ -222,6 +223,44 @@ def _put(chosen: dict[str, Any], setting: str, specs: Mapping[str, SettingsSpec]
         msgspec.convert(chosen[category], specs[category].kind)
     except msgspec.ValidationError as error:
         raise Invalid(f"{path}: {error}.") from None
+
+
+async def failed_tasks(deployment: Deployment, options: Namespace) -> str:
+    """Return a line for each task and event that is not tried any more."""
+    slugs = await _slugs(deployment)
+    found = await _failures(deployment, slugs, options.tenant)
+    return "\n".join(
+        f"{each.id}\t{each.kind}\t{each.name}\t{slugs.get(each.tenant_id, '-')}\t{each.failed_at:%Y-%m-%dT%H:%MZ}\t"
+        f"{each.reason}"
+        for each in found
+    )
+
+
+async def retry_tasks(deployment: Deployment, options: Namespace) -> str:
+    """Try failed tasks and events again."""
+    if bool(options.ids) == options.all:
+        raise Invalid("Give the ids that `collegium tasks failed` shows, or --all.")
+    found = await _failures(deployment, await _slugs(deployment), options.tenant)
+    chosen = [each for each in found if options.all or each.id in options.ids]
+    if unknown := sorted(set(options.ids) - {each.id for each in chosen}):
+        raise NotFound(f"Nothing that failed has the id {', '.join(unknown)}.")
+    return f"{await retry_everywhere(deployment, chosen)} will be tried again."
+
+
+async def _failures(deployment: Deployment, slugs: Mapping[UUID | None, str], slug: str | None) -> list[Failure]:
+    if slug is not None and slug not in slugs.values():
+        raise TenantNotFound
+    found: list[Failure] = []
+    while True:
+        page = await failures_everywhere(deployment, limit=100, offset=len(found))
+        found += page.items
+        if len(found) >= page.total or not page.items:
+            return [each for each in found if slug in (None, slugs.get(each.tenant_id))]
+
+
+async def _slugs(deployment: Deployment) -> Mapping[UUID | None, str]:
+    async with deployment.operator_session(None, "tenants-list") as db:
+        return {row.id: row.slug for row in await db.rows(TenantRow, _ALL)}
 
 
 async def doctor(deployment: Deployment, _options: Namespace) -> str:

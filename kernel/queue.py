@@ -23,6 +23,7 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel
 from sqlalchemy import column, text
 
+from kernel import task_runs
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.jobs import JobRunner, Picked
@@ -34,7 +35,11 @@ _BATCH = 5
 _POLL = timedelta(seconds=2)
 _HEARTBEAT = timedelta(seconds=30)
 _ROLLBACK_S = 5
-_PRUNE = text("DELETE FROM queue.pgqueuer_log WHERE aggregated AND created < now() - interval '7 days'")
+# Why a held job failed is kept for as long as it is held.
+_PRUNE_LOG = text("""
+    DELETE FROM queue.pgqueuer_log AS old WHERE aggregated AND created < now() - interval '7 days'
+    AND NOT EXISTS (SELECT FROM queue.pgqueuer AS held WHERE held.id = old.job_id AND held.status = 'failed')
+""")
 _TENANTS = text("SELECT id, plugins FROM kernel.active_tenants()").columns(column("id"), column("plugins"))
 
 # Every name is given, because PgQueuer takes what is left out from the environment.
@@ -60,11 +65,16 @@ class ActiveTenant(msgspec.Struct, frozen=True):
 
 
 async def _prune_log(db: Db, _payload: NoPayload) -> None:
-    await db.run(_PRUNE)
+    await db.run(_PRUNE_LOG)
+
+
+async def _prune(db: Db, _payload: NoPayload) -> None:
+    await task_runs.prune(db)
 
 
 KERNEL_TASKS: tuple[AnyTask, ...] = (
     Task(name="kernel.prune_queue_log", payload=NoPayload, handle=_prune_log, schedule="17 * * * *", per="deployment"),
+    Task(name="kernel.prune", payload=NoPayload, handle=_prune, schedule="23 */6 * * *"),
 )
 
 
@@ -160,5 +170,5 @@ class Queue:
             if task.per == "tenant":
                 acting = self._deployment.registry.acting
                 tenants = await db.rows(ActiveTenant, _TENANTS)
-                tenant_ids = [each.id for each in tenants if task.plugin in acting(each.plugins)]
+                tenant_ids = [each.id for each in tenants if task.acts_among(acting(each.plugins))]
             await enqueue_for_each(db, task, task.payload(), tenant_ids, dedupe_key="schedule")

@@ -19,7 +19,10 @@ from kernel.identity import Identity
 from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.revisions import MigrationChain
 from kernel.settings import KERNEL_SETTINGS, SettingsSpec
+from kernel.task_runs import VIEW_TASKS
 from kernel.tasks import Task
+
+KERNEL_PERMISSIONS = (VIEW_TASKS,)
 
 
 class Registry:
@@ -33,7 +36,10 @@ class Registry:
         self.plugins = tuple(plugins)
         self._hooks = Hooks(self.plugins)
         check_all_tables(self.plugins)
-        self.permissions: tuple[Permission, ...] = self._gather("register_permissions", Permission, "permission")
+        self.permissions: tuple[Permission, ...] = (
+            *KERNEL_PERMISSIONS,
+            *self._gather("register_permissions", Permission, "permission"),
+        )
         self.settings: tuple[SettingsSpec, ...] = (
             *KERNEL_SETTINGS,
             *self._gather("register_settings", SettingsSpec, "category of settings"),

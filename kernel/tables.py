@@ -218,6 +218,28 @@ class Outbox(KernelTable, audited=False):
     last_error: Mapped[str | None]
 
 
+class TaskRun(KernelTable, audited=False):
+    """A piece of background work that its owner follows (`kernel.task_runs`)."""
+
+    __tablename__ = "task_runs"
+    __table_args__ = (
+        one_of("status", "queued", "running", "done", "failed"),
+        Index(None, "tenant_id", "owner_id", "name"),
+        Index(None, "tenant_id", "finished_at"),
+    )
+
+    owner_id: Mapped[UUID]
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'queued'"))
+    done: Mapped[int | None] = mapped_column(BigInteger)
+    total: Mapped[int | None] = mapped_column(BigInteger)
+    note: Mapped[str] = mapped_column(server_default=text("''"))
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None]
+    dedupe_key: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+
 def check_tables(plugin: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the file and a sentence for each table of a plugin that breaks a rule of tenancy.
 

@@ -81,13 +81,13 @@ class Tenant:
         self.plugins = acting
         self._stored = row.settings
         self._settings: dict[type[msgspec.Struct], msgspec.Struct] = {}
-        self._permissions = tuple(each for each in permissions if each.name.split(".", 1)[0] in acting)
+        self._permissions = tuple(each for each in permissions if each.name.split(".", 1)[0] in acting | {"kernel"})
         self._grants: dict[str, Mapping[str, Scope]] = {}
         self._contributions = contributions
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
-        """The permissions of the plugins that act here."""
+        """The permissions of the kernel and of the plugins that act here."""
         return self._permissions
 
     def grants(self, role: str) -> Mapping[str, Scope]:

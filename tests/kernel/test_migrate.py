@@ -24,6 +24,8 @@ from kernel.testing import at_database, make_database
 from tests.kernel.databases import KERNEL, SHOP, connected, new_database
 
 BOTH = (KERNEL, SHOP)
+NUMBERS = KERNEL.revisions()
+EVERYTHING = [*(f"kernel {number}" for number in NUMBERS), "shop 0001"]
 _RELATIONS = """
     SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('kernel', 'shop', 'queue') AND c.relkind = 'r' ORDER BY 1
@@ -48,18 +50,15 @@ def revision(number: str, down: str | None, body: str = "pass") -> str:
 async def test_upgrade_applies_every_revision_in_order(urls: Mapping[str, str]) -> None:
     said: list[str] = []
     await upgrade(urls["owner"], BOTH, said.append)
-    assert said == [
-        "kernel 0001: Tenants, the audit log, the outbox, and the queue of background tasks.",
-        "kernel 0002: For which tenants schedules start: a function for the worker, who may not read the table.",
-        "shop 0001: Shelves, items, visits.",
-    ]
+    assert said[0] == "kernel 0001: Tenants, the audit log, the outbox, and the queue of background tasks."
+    assert said[-1] == "shop 0001: Shelves, items, visits."
+    assert [each.partition(":")[0] for each in said] == EVERYTHING
     await upgrade(urls["owner"], BOTH, said.append)
-    assert len(said) == 3
+    assert len(said) == len(EVERYTHING)
 
 
 async def test_pending_names_what_is_missing_to_every_role(urls: Mapping[str, str]) -> None:
-    everything = ["kernel 0001", "kernel 0002", "shop 0001"]
-    assert await pending(urls["app"], BOTH) == everything
+    assert await pending(urls["app"], BOTH) == EVERYTHING
     await upgrade(urls["owner"], [KERNEL])
     for role in ("app", "worker", "operator", "owner"):
         assert await pending(urls[role], BOTH) == ["shop 0001"]
@@ -85,15 +84,15 @@ async def test_upgrade_downgrade_upgrade_comes_back_to_the_same(urls: Mapping[st
 async def test_downgrade_stops_at_a_revision(urls: Mapping[str, str]) -> None:
     await upgrade(urls["owner"], [KERNEL])
     await downgrade(urls["owner"], KERNEL, "0001")
-    assert await pending(urls["app"], [KERNEL]) == ["kernel 0002"]
+    assert await pending(urls["app"], [KERNEL]) == EVERYTHING[1:-1]
 
 
 async def test_two_upgrades_at_the_same_time_do_the_work_once(urls: Mapping[str, str]) -> None:
     said: list[str] = []
     await asyncio.gather(*(upgrade(urls["owner"], BOTH, said.append) for _ in range(2)))
-    assert [each.partition(":")[0] for each in said] == ["kernel 0001", "kernel 0002", "shop 0001"]
+    assert [each.partition(":")[0] for each in said] == EVERYTHING
     async with connected(urls["owner"]) as connection:
-        assert await connection.fetchval("SELECT array_agg(version_num) FROM kernel.alembic_version") == ["0002"]
+        assert await connection.fetchval("SELECT array_agg(version_num) FROM kernel.alembic_version") == [NUMBERS[-1]]
 
 
 async def test_failed_revision_leaves_nothing_of_itself(urls: Mapping[str, str], tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ async def test_document_describes_every_operation(school: School, client: httpx.
     assert operations_of(found) == {
         "annex_open",
         "health_ready",
+        "tasks_get",
         *(
             f"lab_{name}"
             for name in (
@@ -126,7 +127,7 @@ async def test_schemas_of_a_switched_off_plugin_are_gone_too(
     after = await document(client, school)
 
     assert "Whereabouts" in str(before["components"])
-    assert operations_of(after) == {"health_ready"}
+    assert operations_of(after) == {"health_ready", "tasks_get"}
     assert "Whereabouts" not in str(after)
 
 

@@ -13,7 +13,8 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
-from kernel.registry import load_registry
+from kernel.own_routes import OWN_ROUTES
+from kernel.registry import KERNEL_PERMISSIONS, load_registry
 from kernel.settings import SettingsSpec
 from kernel.tasks import NoPayload, Task
 from tests.kernel.fakes import fake, refusal, route
@@ -72,7 +73,7 @@ def test_registry_gathers_what_a_sound_plugin_registers() -> None:
 
     assert aside == {}
     assert [plugin.name for plugin in registry.plugins] == ["auth", "codes"]
-    assert registry.permissions == (READ,)
+    assert registry.permissions == (*KERNEL_PERMISSIONS, READ)
     assert registry.events == (Moved,)
     assert registry.listeners == (listener,)
     assert registry.tasks == (task,)
@@ -132,15 +133,15 @@ BAD_ITEMS = {
     ),
     "command of one word": (
         {"register_commands": [command("export")]},
-        "the command 'export' must be two words, the first of them none of plugins, tenants.",
+        "the command 'export' must be two words, the first of them none of plugins, tasks, tenants.",
     ),
     "command of three words": (
         {"register_commands": [command("codes export all")]},
-        "the command 'codes export all' must be two words, the first of them none of plugins, tenants.",
+        "the command 'codes export all' must be two words, the first of them none of plugins, tasks, tenants.",
     ),
     "command among the kernel's": (
         {"register_commands": [command("tenants create")]},
-        "the command 'tenants create' must be two words, the first of them none of plugins, tenants.",
+        "the command 'tenants create' must be two words, the first of them none of plugins, tasks, tenants.",
     ),
     "command twice": (
         {"register_commands": [command("codes export"), command("codes export")]},
@@ -256,3 +257,12 @@ def test_registry_refuses_a_root_route_among_the_kernels(path: str) -> None:
         f"Plugin 'codes' (/site/codes/routes.py): the route codes stands at {path}, "
         f"and everything below /{first} is the kernel's."
     )
+
+
+def test_registry_refuses_a_route_at_an_address_of_the_kernels_own() -> None:
+    own = {f"/{str(path).strip('/').partition('/')[0]}" for handler in OWN_ROUTES for path in handler.paths}
+
+    for path in own:
+        assert refusal(fake(register_routes=[route(path)])) == (
+            f"Plugin 'codes' (/site/codes/routes.py): the route codes stands at /api/v1{path}, which is the kernel's."
+        )

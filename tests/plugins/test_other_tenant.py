@@ -12,8 +12,10 @@ import httpx
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
+from kernel import task_runs
 from kernel.deployment import Deployment
 from kernel.ids import new_id
+from kernel.own_routes import OWN_ROUTES
 from kernel.testing import Person, School
 
 Ids = dict[str, str]
@@ -53,6 +55,7 @@ OWN_PATH: dict[str, Body] = {
     "access_codes_update": lambda ids: {"is_active": False},
     "access_codes_deactivate": NO_BODY,
     "access_codes_redemptions": NO_BODY,
+    "tasks_get": NO_BODY,
 }  # fmt: skip
 """Routes with an id in their path: the body that makes the request valid."""
 
@@ -84,9 +87,9 @@ NO_IDS = {
 
 
 def handlers_of(deployment: Deployment) -> dict[str, HTTPRouteHandler]:
-    """Return every handler of every plugin by its operation id."""
+    """Return every handler of every plugin, and the kernel's own, by its operation id."""
     registry = deployment.registry
-    groups = [*registry.routes.values(), *registry.root_routes.values()]
+    groups = [*registry.routes.values(), *registry.root_routes.values(), OWN_ROUTES]
     return {str(handler.operation_id): handler for group in groups for handler in group}
 
 
@@ -116,6 +119,9 @@ async def first_ids(school: School) -> Ids:
         "/access-codes/generate", json={"course_id": course["id"], "type": "single_use", "count": 1}
     )
     code = batch.json()["items"][0]
+    task_id = new_id()
+    async with school.db() as db:
+        await task_runs.add(db, task_id, owner_id=instructor.id, name=f"{MARK} task", dedupe_key=None)
     return {
         "user_id": str(instructor.id),
         "category_id": category["id"],
@@ -125,6 +131,7 @@ async def first_ids(school: School) -> Ids:
         "video_id": video["id"],
         "code_id": code["id"],
         "code": code["code"],
+        "task_id": str(task_id),
     }
 
 

@@ -22,6 +22,7 @@ from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.dispatch import Dispatcher
 from kernel.embedded import Stack
+from kernel.errors import Conflict
 from kernel.events import Event, Listener, publish
 from kernel.hookspecs import hookimpl
 from kernel.ids import new_id
@@ -80,6 +81,8 @@ async def leave_trace(db: Db, who: str, key: str, act: str = "") -> None:
     await db.run(_LEAVE_TRACE, who=who, key=key)
     if act == "fail":
         raise ValueError(f"the secret of {key}")
+    if act == "refuse":
+        raise Conflict("The shop is closed.")
     if act == "hang" and IS_HANGING_WORKER:
         print("hanging", flush=True)
         await asyncio.Event().wait()
@@ -97,14 +100,18 @@ async def hear_second(db: Db, event: Happened) -> None:
     await leave_trace(db, "second", event.key)
 
 
-async def run_errand(db: Db, errand: Errand) -> None:
+async def run_errand(db: Db, errand: Errand) -> dict[str, str] | None:
     """Do as the payload says."""
     await leave_trace(db, "errand", errand.key, errand.act)
+    if errand.act.startswith("return"):
+        return {"key": errand.key * (100_000 if "too much" in errand.act else 1)}
+    return None
 
 
 async def walk(context: TaskContext, errand: Errand) -> None:
     """Leave a trace in each of two transactions."""
-    for who in ("there", "back"):
+    for number, who in enumerate(("there", "back"), start=1):
+        await context.progress(number, 2, who)
         async with context.transaction() as db:
             await leave_trace(db, who, errand.key, errand.act)
 
