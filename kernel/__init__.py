@@ -70,4 +70,15 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "tenant_unique",
     ),
     "kernel.tasks": ("AnyTask", "NoPayload", "Task", "TaskContext", "enqueue"),
+    "kernel.testing": (
+        "App",
+        "AppFactory",
+        "FakeClock",
+        "PASSWORD",
+        "Person",
+        "Recorder",
+        "School",
+        "SchoolFactory",
+        "Settle",
+    ),
 }

@@ -64,6 +64,8 @@ class Listeners:
     def __init__(self, listeners: Iterable[Listener]) -> None:
         self.news = asyncio.Event()
         """Set when this process has published something, for a dispatcher in the same process."""
+        self.watchers: list[Callable[[Db, Event], None]] = []
+        """Told of each event in the transaction that publishes it, whoever listens; a test's recorder is one."""
         self.by_name: dict[str, Listener] = {}
         self._by_event: dict[type[Event], list[Listener]] = {}
         for listener in listeners:
@@ -84,6 +86,8 @@ class Listeners:
 async def publish(db: Db, event: Event) -> None:
     """Leave the event for every listener whose plugin acts for the tenant; it is gone if the transaction is."""
     listeners = db.deployment.listeners
+    for watch in listeners.watchers:
+        watch(db, event)
     names = listeners.acting(type(event), db.tenant.plugins)
     if not names:
         return

@@ -92,21 +92,3 @@ async def deliver(deployment: Deployment) -> AsyncIterator[Deliver]:
     worker = Database(deployment.settings.worker_database_url, deployment=deployment, pool_size=5)
     yield Dispatcher(deployment, worker).settle
     await worker.close()
-
-
-@pytest.fixture
-async def instructor(school: School) -> Person:
-    """An instructor."""
-    return await school.person("instructor")
-
-
-@pytest.fixture
-async def student(school: School) -> Person:
-    """A student."""
-    return await school.person("student")
-
-
-@pytest.fixture
-async def admin(school: School) -> Person:
-    """An administrator."""
-    return await school.person("admin")

@@ -54,9 +54,3 @@ def leftovers(settings: Settings) -> Leftovers:
         return objects + incoming, files, uploads
 
     return count
-
-
-@pytest.fixture
-async def instructor(school: School) -> Person:
-    """An instructor."""
-    return await school.person("instructor")

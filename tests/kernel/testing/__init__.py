@@ -1,0 +1,1 @@
+"""What plugin authors test with, tested on a plugin that is not installed."""
