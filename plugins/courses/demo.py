@@ -14,7 +14,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.errors import Unavailable
 from plugins.auth import api as auth
-from plugins.courses.actions import categories, courses, enrollments, progress, sections, videos
+from plugins.courses.actions import categories, courses, enrollments, progress, publishing, sections, videos
 from plugins.courses.queries.categories import category_page
 from plugins.courses.queries.courses import course_by_slug
 from plugins.courses.queries.curriculum import video_page
@@ -163,7 +163,7 @@ async def make_course(plan: _Course, db: Db) -> None:
                     is_preview=lesson.is_preview,
                 ),
             )
-    await courses.publish_course(db, instructor, course.id)
+    await publishing.publish_course(db, instructor, course.id)
     for email, watched in plan.watched.items():
         await _watch(db, email, course.id, watched)
 

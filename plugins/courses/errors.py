@@ -59,6 +59,20 @@ class CourseIncomplete(Conflict):
     title = "Something is missing before this course can be published."
 
 
+class CourseStateWrong(Conflict):
+    """The course is in another state than this change begins with."""
+
+    code = "courses.state_wrong"
+    title = "In its present state this cannot be done with the course."
+
+
+class OrderStale(Conflict):
+    """Sections or videos came or went since the order was made; `errors` names each."""
+
+    code = "courses.order_stale"
+    title = "The curriculum has changed meanwhile. Load it again."
+
+
 class ReviewRequired(Forbidden):
     """In this tenant courses are published by administrators."""
 

@@ -14,6 +14,40 @@ class CoursePublished(Event, frozen=True, kw_only=True):
     instructor_id: UUID
 
 
+class CourseSubmitted(Event, frozen=True, kw_only=True):
+    """A course waits for a reviewer."""
+
+    name: ClassVar[str] = "courses.course.submitted"
+    course_id: UUID
+    instructor_id: UUID
+
+
+class CourseApproved(Event, frozen=True, kw_only=True):
+    """A reviewer has published a course that was submitted."""
+
+    name: ClassVar[str] = "courses.course.approved"
+    course_id: UUID
+    instructor_id: UUID
+    verdict_id: UUID
+
+
+class CourseRejected(Event, frozen=True, kw_only=True):
+    """A reviewer has sent a course back."""
+
+    name: ClassVar[str] = "courses.course.rejected"
+    course_id: UUID
+    instructor_id: UUID
+    verdict_id: UUID
+
+
+class CourseArchived(Event, frozen=True, kw_only=True):
+    """A course takes no more students."""
+
+    name: ClassVar[str] = "courses.course.archived"
+    course_id: UUID
+    instructor_id: UUID
+
+
 class CurriculumChanged(Event, frozen=True, kw_only=True):
     """Published videos of a course came, went or have another length."""
 
@@ -58,4 +92,15 @@ class CourseCompleted(Event, frozen=True, kw_only=True):
     user_id: UUID
 
 
-EVENTS = (CoursePublished, CurriculumChanged, StudentEnrolled, EnrollmentDropped, VideoCompleted, CourseCompleted)
+EVENTS = (
+    CoursePublished,
+    CourseSubmitted,
+    CourseApproved,
+    CourseRejected,
+    CourseArchived,
+    CurriculumChanged,
+    StudentEnrolled,
+    EnrollmentDropped,
+    VideoCompleted,
+    CourseCompleted,
+)

@@ -13,6 +13,10 @@ VIEW = Permission(
 CREATE = Permission("courses.course.create", "Make courses", {"admin": "any", "instructor": "own"})
 EDIT = Permission("courses.course.edit", "Change courses and what is in them", {"admin": "any", "instructor": "own"})
 PUBLISH = Permission("courses.course.publish", "Publish courses", {"admin": "any", "instructor": "own"})
+SUBMIT = Permission("courses.course.submit", "Submit courses for review", {"admin": "any", "instructor": "own"})
+REVIEW = Permission("courses.course.review", "Approve courses, or send them back", {"admin": "any"})
+FEATURE = Permission("courses.course.feature", "Put courses in front of all others", {"admin": "any"})
+ARCHIVE = Permission("courses.course.archive", "Archive courses", {"admin": "any", "instructor": "own"})
 DELETE = Permission("courses.course.delete", "Delete courses", {"admin": "any", "instructor": "own"})
 EDIT_CATEGORIES = Permission("courses.category.edit", "Make and change categories", {"admin": "any"})
 ENROLL = Permission("courses.enrollment.create", "Enrol in courses and leave them", {"student": "own"})
@@ -31,6 +35,10 @@ PERMISSIONS = (
     CREATE,
     EDIT,
     PUBLISH,
+    SUBMIT,
+    REVIEW,
+    FEATURE,
+    ARCHIVE,
     DELETE,
     EDIT_CATEGORIES,
     ENROLL,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Computed, Index, Numeric, func, text
-from sqlalchemy.dialects.postgresql import INT4MULTIRANGE
+from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.tables import one_of, table_base, tenant_reference, tenant_unique
@@ -49,6 +49,7 @@ class Course(Base):
         Index(None, "tenant_id", "status", "published_at", "id"),
         Index(None, "tenant_id", "instructor_id", "id"),
         Index(None, "tenant_id", "category_id", "id"),
+        Index(None, "tenant_id", "featured_at", "id", postgresql_where=text("featured_at IS NOT NULL")),
     )
 
     title: Mapped[str]
@@ -71,6 +72,27 @@ class Course(Base):
     rating_count: Mapped[int] = mapped_column(server_default=text("0"))
     status: Mapped[str] = mapped_column(server_default=text("'draft'"))
     published_at: Mapped[datetime | None]
+    submitted_at: Mapped[datetime | None]
+    featured_at: Mapped[datetime | None]
+
+
+class CourseVerdict(Base):
+    """What a reviewer decided about a course that was submitted; the newest one counts."""
+
+    __tablename__ = "course_verdicts"
+    __table_args__ = (
+        tenant_reference("course_id", "courses.courses"),
+        tenant_reference("reviewer_id", "auth.users", ondelete="SET NULL"),
+        one_of("decision", "approved", "rejected"),
+        Index(None, "tenant_id", "course_id", "id"),
+        Index(None, "tenant_id", "reviewer_id"),
+    )
+
+    course_id: Mapped[UUID]
+    reviewer_id: Mapped[UUID | None]
+    decision: Mapped[str]
+    reason: Mapped[str | None]
+    notes: Mapped[list[Any]] = mapped_column(JSONB(), server_default=text("'[]'::jsonb"))
 
 
 class CourseSection(Base):

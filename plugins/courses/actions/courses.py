@@ -1,18 +1,17 @@
-"""What makes, changes, publishes and deletes courses."""
+"""What makes, changes and deletes courses; their states change in `publishing`."""
 
 from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET, Struct, structs
-from sqlalchemy import Update, Uuid, bindparam, delete, func, select, update
+from msgspec import UNSET, structs
+from sqlalchemy import Update, Uuid, bindparam, delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import FieldError
-from kernel.events import publish
 from kernel.ids import new_id
 from plugins.courses import rules
 from plugins.courses.actions.constraints import constraint_errors
@@ -20,19 +19,14 @@ from plugins.courses.actions.slugs import COURSE_NUMBER, take_slug
 from plugins.courses.errors import (
     CategoryNotFound,
     CourseHasEnrollments,
-    CourseIncomplete,
     CourseNotFound,
-    ReviewRequired,
     SlugTaken,
 )
-from plugins.courses.events import CoursePublished
-from plugins.courses.permissions import DELETE, EDIT, PUBLISH
+from plugins.courses.permissions import DELETE, EDIT
 from plugins.courses.queries.courses import course_details
-from plugins.courses.queries.videos import IN_CURRICULUM
 from plugins.courses.queries.viewing import owned
 from plugins.courses.schemas.courses import CourseDetails, CreateCourseRequest, UpdateCourseRequest
-from plugins.courses.settings import SETTINGS, CoursesSettings
-from plugins.courses.tables import Course, CourseSection, CourseVideo
+from plugins.courses.tables import Course
 
 _COLUMNS = (
     "title",
@@ -59,32 +53,6 @@ _INSERT = (
 )
 _IS_IT = (Course.id == bindparam("course", type_=Uuid), owned())
 _DELETE = delete(Course).where(*_IS_IT)
-_SECTIONS = (
-    select(func.count())
-    .select_from(CourseSection)
-    .where(CourseSection.course_id == Course.id, CourseSection.is_published)
-    .scalar_subquery()
-)
-_VIDEOS = (
-    select(func.count())
-    .select_from(CourseVideo.__table__.join(CourseSection.__table__, CourseSection.id == CourseVideo.section_id))
-    .where(CourseSection.course_id == Course.id, IN_CURRICULUM)
-    .scalar_subquery()
-)
-_READINESS = select(Course.instructor_id, _SECTIONS.label("sections"), _VIDEOS.label("videos")).where(*_IS_IT)
-_PUBLISH = (
-    update(Course)
-    .where(*_IS_IT, Course.status != "published")
-    .values(status="published", published_at=func.coalesce(Course.published_at, func.now()))
-)
-
-
-class Readiness(Struct, frozen=True):
-    """What decides whether a course can be published."""
-
-    instructor_id: UUID
-    sections: int
-    videos: int
 
 
 @cache
@@ -156,27 +124,3 @@ async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
     with constraint_errors(fk_course_enrollments_tenant_id_course_id=CourseHasEnrollments):
         if not await db.run(_DELETE, course=course_id, owner=owner):
             raise CourseNotFound
-
-
-async def publish_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
-    """Show a course to everyone; one that is published already stays so.
-
-    Needs: courses.course.publish
-    Emits: courses.course.published
-
-    Raises:
-        ReviewRequired: The tenant lets administrators alone publish.
-        CourseNotFound: It is not there, or not the actor's.
-        CourseIncomplete: Names each thing that is missing.
-    """
-    owner = actor.limited_to(PUBLISH)
-    if owner is not None and db.tenant.setting(SETTINGS, CoursesSettings).review_required:
-        raise ReviewRequired
-    course = await db.row(Readiness, _READINESS, course=course_id, owner=owner)
-    if course is None:
-        raise CourseNotFound
-    if missing := rules.missing_items(sections=course.sections, videos=course.videos):
-        raise CourseIncomplete(errors=missing)
-    if await db.run(_PUBLISH, course=course_id, owner=owner):
-        await publish(db, CoursePublished(course_id=course_id, instructor_id=course.instructor_id))
-    return await course_details(db, actor, course_id)

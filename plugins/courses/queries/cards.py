@@ -33,6 +33,7 @@ CARD_COLUMNS = (
     Course.duration_hours,
     Course.status,
     Course.published_at,
+    Course.featured_at.is_not(None).label("is_featured"),
 )
 CARD_FROM = Course.__table__.outerjoin(CourseCategory.__table__, CourseCategory.id == Course.category_id)
 
@@ -60,6 +61,7 @@ class CardRow(Struct, frozen=True):
     duration_hours: float
     status: CourseStatus
     published_at: datetime | None
+    is_featured: bool
 
 
 def card(row: CardRow, people: Mapping[UUID, UserRef], currency: str) -> CourseCard:
@@ -85,4 +87,5 @@ def card(row: CardRow, people: Mapping[UUID, UserRef], currency: str) -> CourseC
         row.duration_hours,
         row.status,
         row.published_at,
+        row.is_featured,
     )

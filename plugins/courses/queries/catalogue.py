@@ -33,7 +33,7 @@ from plugins.courses.schemas.texts import CourseStatus, Level
 from plugins.courses.settings import SETTINGS, CoursesSettings
 from plugins.courses.tables import Course, CourseCategory
 
-CourseSort = Literal["newest", "title", "rating", "popular"]
+CourseSort = Literal["newest", "recommended", "title", "rating", "popular", "submitted"]
 Order = tuple[UnaryExpression[Any] | InstrumentedAttribute[Any], ...]
 
 _COSTS_NOTHING = or_(Course.is_free, Course.price == 0)
@@ -50,10 +50,15 @@ _FILTERS: dict[str, ColumnElement[bool]] = {
     "language": Course.language == bindparam("language", type_=Text),
     "free": _COSTS_NOTHING,
     "paid": ~_COSTS_NOTHING,
+    "featured": Course.featured_at.is_not(None),
+    "not_featured": Course.featured_at.is_(None),
 }
 _ORDERS: dict[CourseSort, Order] = {
     # A course that is not published yet stands before all that are.
     "newest": (Course.published_at.desc(), Course.id.desc()),
+    "recommended": (Course.featured_at.desc().nulls_last(), Course.total_enrolled.desc(), Course.id.desc()),
+    # The longest wait first.
+    "submitted": (Course.submitted_at, Course.id),
     "title": (Course.title, Course.id),
     "rating": (Course.rating.desc(), Course.rating_count.desc(), Course.id.desc()),
     "popular": (Course.total_enrolled.desc(), Course.id.desc()),
@@ -73,6 +78,7 @@ class CatalogueFilter(Struct, frozen=True, kw_only=True):
     level: Level | None = None
     language: str | None = None
     free: bool | None = None
+    featured: bool | None = None
     instructor: UUID | None = None
     status: CourseStatus | None = None
     mine: bool = False
@@ -107,7 +113,7 @@ async def course_page(
     check_may_browse(db, actor)
     values = _values(actor, wanted)
     filters = frozenset(values)
-    flags = {"free", "paid"} & filters
+    flags = {"free", "paid", "featured", "not_featured"} & filters
     parameters = {name: value for name, value in values.items() if name not in flags}
     rows = await db.rows(CountedCard, _page(filters, sort), limit=rows_for(limit), offset=offset, **parameters)
     if rows or not offset:
@@ -132,6 +138,8 @@ def _values(actor: Actor, wanted: CatalogueFilter) -> dict[str, Any]:
         values["instructor"] = actor.id
     if wanted.free is not None:
         values["free" if wanted.free else "paid"] = True
+    if wanted.featured is not None:
+        values["featured" if wanted.featured else "not_featured"] = True
     return {name: value for name, value in values.items() if value is not None}
 
 

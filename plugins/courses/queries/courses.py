@@ -14,9 +14,10 @@ from plugins.courses.errors import CourseNotFound
 from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
 from plugins.courses.queries.viewing import IS_VISIBLE, VIEWER, Standing, check_may_browse, viewer_of
 from plugins.courses.schemas.courses import CourseDetails, CourseRef, OwnEnrollment
+from plugins.courses.schemas.reviewing import Verdict
 from plugins.courses.schemas.texts import EnrollmentStatus
 from plugins.courses.settings import SETTINGS, CoursesSettings
-from plugins.courses.tables import Course, CourseEnrollment
+from plugins.courses.tables import Course, CourseEnrollment, CourseVerdict
 
 OWN_ENROLLMENT = and_(CourseEnrollment.course_id == Course.id, CourseEnrollment.user_id == VIEWER)
 _OWN_COLUMNS = (
@@ -32,10 +33,19 @@ _DETAILS = (
         Course.is_published,
         Course.created_at,
         Course.updated_at,
+        Course.submitted_at,
         *_OWN_COLUMNS,
     )
     .select_from(CARD_FROM.outerjoin(CourseEnrollment.__table__, OWN_ENROLLMENT))
     .where(Course.id == bindparam("course"), IS_VISIBLE)
+)
+_VERDICT = (
+    select(
+        CourseVerdict.decision, CourseVerdict.reason, CourseVerdict.notes, CourseVerdict.created_at.label("decided_at")
+    )
+    .where(CourseVerdict.course_id == bindparam("course"))
+    .order_by(CourseVerdict.id.desc())
+    .limit(1)
 )
 _SEEN = (
     select(
@@ -68,6 +78,7 @@ class DetailsRow(CardRow, frozen=True):
     is_published: bool
     created_at: datetime
     updated_at: datetime
+    submitted_at: datetime | None
     enrollment_id: UUID | None
     enrollment_status: EnrollmentStatus
     enrollment_progress: float
@@ -88,7 +99,8 @@ async def course_details(db: Db, actor: Actor, course_id: UUID) -> CourseDetails
         CourseNotFound: There is none, or not for this person.
     """
     check_may_browse(db, actor)
-    row = await db.row(DetailsRow, _DETAILS, course=course_id, **viewer_of(actor).parameters)
+    viewer = viewer_of(actor)
+    row = await db.row(DetailsRow, _DETAILS, course=course_id, **viewer.parameters)
     if row is None:
         raise CourseNotFound
     people = await auth.users_by_id(db, {row.instructor_id})
@@ -103,6 +115,8 @@ async def course_details(db: Db, actor: Actor, course_id: UUID) -> CourseDetails
         is_published=row.is_published,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        submitted_at=row.submitted_at,
+        verdict=await db.row(Verdict, _VERDICT, course=course_id) if viewer.manages(row.instructor_id) else None,
         enrollment=enrollment,
     )
 

@@ -2,11 +2,12 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.courses.routes import categories, courses, curriculum, enrollments
+from plugins.courses.routes import categories, courses, curriculum, enrollments, publishing
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *categories.HANDLERS,
     *courses.HANDLERS,
+    *publishing.HANDLERS,
     *curriculum.HANDLERS,
     *enrollments.HANDLERS,
 )

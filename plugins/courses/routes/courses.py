@@ -1,4 +1,4 @@
-"""Courses: the catalogue, one course, publishing."""
+"""Courses: the catalogue and single ones."""
 
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +11,7 @@ from kernel.auth import Actor, public, requires
 from kernel.db import Db
 from kernel.routing import Limit, Offset, Page
 from plugins.courses.actions import courses
-from plugins.courses.permissions import CREATE, DELETE, EDIT, PUBLISH
+from plugins.courses.permissions import CREATE, DELETE, EDIT
 from plugins.courses.queries.catalogue import CatalogueFilter, CourseSort, course_page
 from plugins.courses.queries.courses import course_details
 from plugins.courses.schemas.courses import CourseCard, CourseDetails, CreateCourseRequest, UpdateCourseRequest
@@ -31,6 +31,7 @@ async def list_courses(
     level: Level | None = None,
     language: ShortQuery = None,
     free: bool | None = None,
+    featured: bool | None = None,
     instructor: UUID | None = None,
     status: CourseStatus | None = None,
     mine: bool = False,
@@ -44,6 +45,7 @@ async def list_courses(
         level=level,
         language=language,
         free=free,
+        featured=featured,
         instructor=instructor,
         status=status,
         mine=mine,
@@ -75,17 +77,10 @@ async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
     await courses.delete_course(db, actor, course_id)
 
 
-@post("/courses/{course_id:uuid}/publish", status_code=200, guards=[requires(PUBLISH)], operation_id="courses_publish")
-async def publish_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
-    """Show a course to everyone."""
-    return await courses.publish_course(db, actor, course_id)
-
-
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
     list_courses,
     create_course,
     get_course,
     update_course,
     delete_course,
-    publish_course,
 )

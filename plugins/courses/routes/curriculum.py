@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from litestar import delete, get, patch, post
+from litestar import delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
 from kernel.routing import Limit, Offset, Page, limited
-from plugins.courses.actions import progress, sections, videos
+from plugins.courses.actions import ordering, progress, sections, videos
 from plugins.courses.permissions import EDIT, WATCH
 from plugins.courses.queries.curriculum import section_details, section_page, video_page
 from plugins.courses.queries.streams import video_stream
@@ -16,6 +16,7 @@ from plugins.courses.queries.videos import video_details
 from plugins.courses.schemas.curriculum import (
     CreateSectionRequest,
     CreateVideoRequest,
+    CurriculumOrder,
     ProgressAnswer,
     ProgressRequest,
     SectionDetails,
@@ -38,6 +39,13 @@ async def list_sections(
 async def create_section(db: Db, actor: Actor, course_id: UUID, data: CreateSectionRequest) -> SectionDetails:
     """Add a section to a course."""
     return await sections.add_section(db, actor, course_id, data)
+
+
+@put("/courses/{course_id:uuid}/order", guards=[requires(EDIT)], operation_id="courses_order")
+async def order_curriculum(db: Db, actor: Actor, course_id: UUID, data: CurriculumOrder) -> Page[SectionDetails]:
+    """Put all sections and videos of a course in order, in one call."""
+    await ordering.order_curriculum(db, actor, course_id, data)
+    return await section_page(db, actor, course_id, limit=100, offset=0)
 
 
 @get("/sections/{section_id:uuid}", guards=[public], operation_id="sections_get")
@@ -111,6 +119,7 @@ async def report_progress(db: Db, actor: Actor, video_id: UUID, data: ProgressRe
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
     list_sections,
     create_section,
+    order_curriculum,
     get_section,
     update_section,
     delete_section,

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from kernel.routing import Body
 from plugins.auth.api import UserRef
+from plugins.courses.schemas.reviewing import Verdict
 from plugins.courses.schemas.texts import (
     CategoryName,
     CourseStatus,
@@ -124,6 +125,7 @@ class CourseCard(Struct, frozen=True):
     duration_hours: float
     status: CourseStatus
     published_at: datetime | None
+    is_featured: bool
 
 
 class OwnEnrollment(Struct, frozen=True):
@@ -135,13 +137,15 @@ class OwnEnrollment(Struct, frozen=True):
 
 
 class CourseDetails(CourseCard, frozen=True):
-    """A course on its own page."""
+    """A course on its own page; what a reviewer said is for those in whose care it is."""
 
     description: str | None
     max_students: int | None
     is_published: bool
     created_at: datetime
     updated_at: datetime
+    submitted_at: datetime | None
+    verdict: Verdict | None
     enrollment: OwnEnrollment | None
 
 

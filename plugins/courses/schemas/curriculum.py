@@ -20,6 +20,8 @@ from plugins.courses.schemas.texts import (
     YoutubeId,
 )
 
+MOST_SECTIONS = 500
+MOST_VIDEOS = 2000
 MOST_RANGES = 200
 """A beacon every ten seconds holds one or two; so many come after an hour without a network."""
 
@@ -72,6 +74,19 @@ class UpdateVideoRequest(Body, frozen=True, kw_only=True):
     is_preview: bool | UnsetType = UNSET
     requires_code: bool | UnsetType = UNSET
     is_published: bool | UnsetType = UNSET
+
+
+class SectionOrder(Body, frozen=True):
+    """A section and its videos, in their order."""
+
+    id: UUID
+    videos: Annotated[list[UUID], Meta(max_length=MOST_VIDEOS)]
+
+
+class CurriculumOrder(Body, frozen=True):
+    """All sections of a course with all their videos, in their order; a video may come from another section."""
+
+    sections: Annotated[list[SectionOrder], Meta(max_length=MOST_SECTIONS)]
 
 
 class Progress(Struct, frozen=True):

@@ -36,7 +36,7 @@ async def test_card_has_what_clients_show(instructor: Person, student: Person) -
     assert set(card) == {
         "id", "title", "slug", "short_description", "thumbnail_url", "category", "instructor", "level", "language",
         "price", "currency", "is_free", "requires_code", "rating", "rating_count", "total_enrolled", "duration_hours",
-        "status", "published_at",
+        "status", "published_at", "is_featured",
     }  # fmt: skip
     assert (page["total"], page["limit"], page["offset"]) == (1, 20, 0)
 

@@ -53,6 +53,14 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("POST", "/courses/{open}/enroll", None, "401 403 200 403 403 403 403"),
     ("POST", "/courses/{draft}/enroll", None, "401 404 404 403 403 403 403"),
     ("DELETE", "/courses/{open}/enroll", None, "401 404 204 403 403 403 403"),
+    ("PUT", "/courses/{open}/order", {"sections": []}, "401 403 403 409 404 409 404"),
+    ("POST", "/courses/{draft}/submit", None, "401 403 403 200 404 409 404"),
+    ("POST", "/courses/{draft}/withdraw", None, "401 403 403 200 404 409 404"),
+    ("POST", "/courses/{draft}/approve", None, "401 403 403 403 403 409 404"),
+    ("POST", "/courses/{draft}/reject", {"reason": "No."}, "401 403 403 403 403 409 404"),
+    ("PUT", "/courses/{open}/feature", None, "401 403 403 403 403 200 404"),
+    ("DELETE", "/courses/{open}/feature", None, "401 403 403 403 403 200 404"),
+    ("POST", "/courses/{open}/archive", None, "401 403 403 200 404 409 404"),
 )
 
 
