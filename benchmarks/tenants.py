@@ -87,7 +87,7 @@ async def _slowest_switch(settings: Settings, servers: tuple[Server, ...], membe
     async with opened(settings) as deployment, httpx.AsyncClient(trust_env=False) as client:
         for number in range(_SWITCHES):
             wanted = number % 2 == 1
-            words = Namespace(slug=member.slug, enable=[], disable=[])
+            words = Namespace(slug=member.slug, enable=[], disable=[], dry_run=False)
             vars(words)["enable" if wanted else "disable"].append(_SWITCHED)
             await operations.tenant_plugins(deployment, words)
             began = time.perf_counter()

@@ -20,7 +20,7 @@ _APP, _OPERATOR, _WORKER = "collegium_app", "collegium_operator", "collegium_wor
 TENANTLESS: Mapping[str, Rights] = {
     "kernel.tenants": {_OPERATOR: _CHANGE},
     "kernel.tenant_hosts": {_OPERATOR: _CHANGE},
-    "queue.pgqueuer": {_APP: _ADD, _WORKER: _CHANGE},
+    "queue.pgqueuer": {_APP: _ADD, _OPERATOR: _ADD, _WORKER: _CHANGE},
     "queue.pgqueuer_log": {_WORKER: _CHANGE},
     "queue.pgqueuer_schedules": {_WORKER: _CHANGE},
     "queue.pgqueuer_statistics": {_WORKER: _CHANGE},
@@ -31,7 +31,9 @@ _TENANT_TABLE: Rights = {_APP: _CHANGE, _OPERATOR: _CHANGE}
 _APPEND_ONLY_TABLE: Rights = {_APP: _READ | _ADD, _OPERATOR: _CHANGE}
 _OUTBOX: Rights = {_APP: _ADD, _OPERATOR: _CHANGE, _WORKER: _CHANGE - _ADD}
 _COLUMN_RIGHTS = frozenset(
-    ("queue.pgqueuer", column, _APP, "SELECT") for column in ("id", "entrypoint", "priority", "dedupe_key")
+    ("queue.pgqueuer", column, role, "SELECT")
+    for role in (_APP, _OPERATOR)
+    for column in ("id", "entrypoint", "priority", "dedupe_key")
 )
 
 _CONDITION = "(tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)"

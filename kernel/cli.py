@@ -137,6 +137,7 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument("slug")
     added.add_argument("--enable", action="append", default=[], metavar="PLUGIN")
     added.add_argument("--disable", action="append", default=[], metavar="PLUGIN")
+    added.add_argument("--dry-run", action="store_true", help="say what would turn on and off, and change nothing")
     added = command("tenants set", "change settings of a tenant", _act(operations.set_tenant_settings))
     added.add_argument("slug")
     added.add_argument(

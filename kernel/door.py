@@ -177,7 +177,9 @@ class Door:
     ) -> tuple[Actor, Tenant]:
         admission = await self._gate(tenant, claims, arrival, cast("HTTPRouteHandler", scope["route_handler"]))
         if admission is not None:
-            if not self._deployment.tenants.is_current(tenant, admission.tenant_version, admission.directory_version):
+            if not self._deployment.tenants.is_current(
+                tenant, admission.tenant_version, admission.directory_version, admission.losses
+            ):
                 tenant = await self._tenant(arrival, claims)
             scope["state"]["limit"] = admission.limit
             if admission.limit is not None and not admission.limit.allowed:
@@ -211,6 +213,7 @@ class Door:
         try:
             return await self._deployment.gate.admit(tenant.id, claims.session if claims else None, limits)
         except RedisUnavailable:
+            self._deployment.tenants.doubt()
             if door in STRICT_DOORS:
                 raise
             return None

@@ -3,25 +3,37 @@
 The counting stands in `gate.lua`. Which doors a route has is said by the route (`kernel.routing.limited`).
 """
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import msgspec
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from kernel.errors import RateLimited, Unavailable
+from kernel.faults import describe
 from kernel.identity import SessionState
 from kernel.redis_calls import RedisCalls
+
+log = structlog.get_logger(__name__)
 
 WINDOW_MS = 60_000
 STRICT_DOORS = frozenset({"login", "redeem"})
 """Doors that refuse when Redis does not answer, because guessing must stay counted."""
 SESSION_TTL_S = 15 * 60
 """Short: should Redis miss the end of a session, PostgreSQL is asked again before long."""
+_TELL_AGAIN_S = 1.0
+_TELL_AGAIN_TIMES = 30
+# Two who change a tenant at once may tell their versions in another order than they committed.
+_RAISE = """
+if tonumber(redis.call('GET', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
 _CHANGED = b""
 _CHANGED_TTL_S = 60
 
@@ -61,12 +73,16 @@ class LimitState(msgspec.Struct, frozen=True):
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """What Redis knew: the session if it is there, the versions, how the tightest limit stands."""
+    """What Redis knew: the session if it is there, the versions, how the tightest limit stands.
+
+    `losses` counts how often Redis was lost on the way here, since it may have been told a version meanwhile.
+    """
 
     session: SessionState | None
     tenant_version: int | None
     directory_version: int | None
     limit: LimitState | None
+    losses: int = 0
 
 
 @cache
@@ -96,6 +112,7 @@ class Gate:
         self._redis = redis
         self._calls = RedisCalls(redis)
         self._sha = ""
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def admit(self, tenant_id: UUID, session_id: UUID | None, limits: Sequence[Limit]) -> Admission:
         """Read session and versions and count the request.
@@ -119,6 +136,7 @@ class Gate:
             tenant_version=int(tenant_version) if tenant_version else None,
             directory_version=int(directory_version) if directory_version else None,
             limit=_tightest(limits, answer[3:]),
+            losses=self._calls.losses,
         )
 
     async def count(self, tenant_id: UUID, limit: Limit) -> None:
@@ -146,6 +164,9 @@ class Gate:
 
     async def close(self) -> None:
         """Close the connections of the hot path."""
+        for telling in self._telling:
+            telling.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
         await self._calls.close()
 
     async def check(self) -> None:
@@ -169,8 +190,27 @@ class Gate:
             await pipeline.execute()
 
     async def tell_version(self, tenant_id: UUID, version: int) -> None:
-        """Make every process reload the tenant: its plugins, settings or roles have changed."""
-        await self._redis.set(version_key(tenant_id), version)
+        """Make every process reload the tenant: its plugins, settings or roles have changed.
+
+        Where Redis does not answer it is told as soon as it does, for as long as anybody may believe the old version.
+        """
+        try:
+            await self._raise_version(tenant_id, version)
+        except (RedisError, OSError) as error:
+            log.warning("version.not_told", tenant_id=str(tenant_id), version=version, reason=describe(error))
+            telling = asyncio.create_task(self._keep_telling(tenant_id, version))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+
+    async def _raise_version(self, tenant_id: UUID, version: int) -> None:
+        await self._redis.eval(_RAISE, 1, version_key(tenant_id), version)
+
+    async def _keep_telling(self, tenant_id: UUID, version: int) -> None:
+        for _ in range(_TELL_AGAIN_TIMES):
+            await asyncio.sleep(_TELL_AGAIN_S)
+            with suppress(RedisError, OSError):
+                await self._raise_version(tenant_id, version)
+                return
 
     async def tell_directory(self) -> None:
         """Make every process look hosts up anew: a tenant came, went or changed its hosts."""

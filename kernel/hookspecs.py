@@ -3,7 +3,7 @@
 Hooks are synchronous, called once at boot, and return data. A misspelled name refuses the start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
 from kernel.commands import Command
+from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.identity import Identity
@@ -51,6 +52,15 @@ def register_listeners() -> Sequence[Listener]:  # type: ignore[empty-body]
 @hookspec
 def register_tasks() -> Sequence[Task[Any]]:  # type: ignore[empty-body]
     """Return the background tasks and schedules."""
+
+
+@hookspec
+def register_rebuild() -> Callable[[Db], Awaitable[None]]:  # type: ignore[empty-body]
+    """Return what counts anew, for a plugin that keeps counters or copies of what other plugins know.
+
+    It runs in the background whenever the plugin is switched on for a tenant, since nothing was told to it meanwhile,
+    and once more two minutes later, for what was under way. Work on many rows it enqueues in pieces, as tasks.
+    """
 
 
 @hookspec

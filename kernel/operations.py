@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, Text, bindparam, delete, exists, func, insert, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import Boolean, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
+from kernel.activation import switch
 from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.errors import Conflict, Invalid, NotFound
@@ -66,7 +67,6 @@ def _change(**columns: Any) -> Any:
 
 
 _SWITCH = _change(is_active=bindparam("active", type_=Boolean))
-_SET_PLUGINS = _change(plugins=bindparam("listed", type_=ARRAY(Text)))
 _SET_SETTINGS = _change(settings=bindparam("chosen", type_=JSONB))
 
 
@@ -174,17 +174,17 @@ async def switch_tenant(deployment: Deployment, options: Namespace) -> str:
 async def tenant_plugins(deployment: Deployment, options: Namespace) -> str:
     """Show or switch a tenant's plugins, felt at once in every process."""
     row = await _tenant(deployment, options.slug)
-    plugins = deployment.registry.plugins
-    loaded = [plugin.name for plugin in plugins]
-    for name in (*options.enable, *options.disable):
-        if name not in loaded:
-            raise NotFound(f"{name!r} is not loaded; the plugins are {', '.join(loaded)}.")
-    if options.enable or options.disable:
-        before = set(loaded if row.plugins is None else row.plugins)
-        listed = sorted((before | set(options.enable)) - set(options.disable))
-        await _apply(deployment, row, _SET_PLUGINS, listed=listed)
-        row = msgspec.structs.replace(row, plugins=listed)
-    return "\n".join(why(plugins, row.plugins, name) for name in loaded)
+    if not options.enable and not options.disable:
+        plugins = deployment.registry.plugins
+        return "\n".join(why(plugins, row.plugins, plugin.name) for plugin in plugins)
+    async with deployment.operator_session(None, "tenants-plugins") as db:
+        change = await switch(db, row.id, enable=options.enable, disable=options.disable, dry_run=options.dry_run)
+    lines = [
+        *(f"{name} turns on: {change.reasons[name]}" for name in change.on),
+        *(f"{name} turns off: {change.reasons[name]}" for name in change.off),
+        *(f"{name} stays off: {reason}" for name, reason in change.reasons.items() if name in change.idle),
+    ]
+    return "\n".join(lines) or "Nothing turns on or off."
 
 
 async def plugin_why(deployment: Deployment, options: Namespace) -> str:

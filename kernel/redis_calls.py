@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 _MOST_IDLE = 64
 
@@ -19,6 +19,8 @@ class RedisCalls:
     def __init__(self, redis: Redis) -> None:
         self._pool = redis.connection_pool
         self._idle: list[AbstractConnection] = []
+        self.losses = 0
+        """How often connections broke: what Redis told in between has reached nobody here."""
 
     async def call(self, *command: str | int) -> Any:
         """Send a command and return the answer.
@@ -43,7 +45,9 @@ class RedisCalls:
         except ResponseError:
             await self._keep(connection)
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, RedisError | OSError):
+                self.losses += 1
             await connection.disconnect(nowait=True)
             raise
         await self._keep(connection)

@@ -3,7 +3,8 @@
 What makes one bad stands in `kernel.boot_checks`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from kernel.auth import Permission
 from kernel.boot_checks import API, check_all_tables, check_command, check_item, check_once, check_routes
 from kernel.commands import Command
+from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hooks import Hooks
@@ -20,7 +22,7 @@ from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, actin
 from kernel.revisions import MigrationChain
 from kernel.settings import KERNEL_SETTINGS, SettingsSpec
 from kernel.task_runs import VIEW_TASKS
-from kernel.tasks import Task
+from kernel.tasks import NoPayload, Task
 
 KERNEL_PERMISSIONS = (VIEW_TASKS,)
 
@@ -46,7 +48,12 @@ class Registry:
         )
         self.listeners: tuple[Listener, ...] = self._gather("register_listeners", Listener, "listener")
         self.events: tuple[type[Event], ...] = self._gather("register_events", Event, "event")
-        self.tasks: tuple[Task[Any], ...] = self._gather("register_tasks", Task, "task")
+        self.rebuilds: Mapping[str, Task[NoPayload]] = self._rebuilds()
+        self.tasks: tuple[Task[Any], ...] = (
+            *self._gather("register_tasks", Task, "task"),
+            *self.rebuilds.values(),
+        )
+        check_once(self.plugins, "task", self.tasks)
         self.demo_steps: tuple[DemoStep, ...] = self._gather("seed_demo", DemoStep, "demonstration step")
         self.commands = self._commands()
         self.routes = self._routes("register_routes")
@@ -102,6 +109,14 @@ class Registry:
             handlers.setdefault(plugin.name, []).append(handler)
         return handlers
 
+    def _rebuilds(self) -> dict[str, Task[NoPayload]]:
+        found: dict[str, Task[NoPayload]] = {}
+        for plugin, rebuild in self._hooks.answers("register_rebuild"):
+            if not inspect.iscoroutinefunction(rebuild):
+                raise plugin.broken(f"register_rebuild returned {rebuild!r}, which is no async function.")
+            found[plugin.name] = _rebuild_task(plugin.name, rebuild)
+        return found
+
     def _identity(self) -> Identity | None:
         found: Identity | None = None
         keeper = ""
@@ -110,6 +125,13 @@ class Registry:
                 raise plugin.broken(f"it keeps accounts, and so does {keeper!r}; only one plugin of a deployment may.")
             found, keeper = answer, plugin.name
         return found
+
+
+def _rebuild_task(plugin: str, rebuild: Callable[[Db], Awaitable[None]]) -> Task[NoPayload]:
+    async def handle(db: Db, _payload: NoPayload) -> None:
+        await rebuild(db)
+
+    return Task(name=f"{plugin}.rebuild", payload=NoPayload, handle=handle)
 
 
 def load_registry(plugins: Iterable[LoadedPlugin], on_bad_plugin: str = "refuse") -> tuple[Registry, dict[str, str]]:

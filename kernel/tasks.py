@@ -4,7 +4,7 @@ A job dies with the transaction that enqueued it. Enqueue from listeners, not fr
 serialises commits. Picking jobs up and running them is `kernel.jobs`, on PgQueuer; this module imports none of it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
@@ -179,9 +179,17 @@ async def enqueue(
     return run_id
 
 
-async def enqueue_for_each(db: Db, task: Task[P], payload: P, tenant_ids: list[UUID | None], dedupe_key: str) -> None:
+async def enqueue_for_each(
+    db: Db,
+    task: Task[P],
+    payload: P,
+    tenant_ids: Sequence[UUID | None],
+    *,
+    delay: timedelta = timedelta(0),
+    dedupe_key: str | None = None,
+) -> None:
     """Put the same work into the queue for each of these tenants; None stands for the whole deployment."""
-    rows = [_row(Origin(each), task, payload, timedelta(0), dedupe_key) for each in tenant_ids]
+    rows = [_row(Origin(each), task, payload, delay, dedupe_key) for each in tenant_ids]
     await db.run_many(_INSERT, rows)
 
 

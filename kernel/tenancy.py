@@ -21,6 +21,7 @@ from kernel.settings import SettingsSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
 _FRESH_S = 30.0
+_FRESH_WITHOUT_REDIS_S = 2.0
 _MOST_HOSTS = 10_000
 
 _COLUMNS: tuple[ColumnClause[Any], ...] = (
@@ -128,6 +129,8 @@ class TenantDirectory:
         self._hosts: dict[str, UUID] = {}
         self._tenants: dict[UUID, tuple[Tenant, float]] = {}
         self._directory_version: int | None = None
+        self._losses = 0
+        self._in_doubt = False
 
     async def by_host(self, host: str) -> Tenant:
         """Return the tenant at home at a host; the only tenant answers at every host.
@@ -177,13 +180,28 @@ class TenantDirectory:
         self._hosts[key] = tenant.id
         return tenant
 
-    def is_current(self, tenant: Tenant, version: int | None, directory_version: int | None) -> bool:
-        """Whether what is kept agrees with the versions that Redis told; forgets it if not."""
+    def doubt(self) -> None:
+        """Believe what is kept for a moment only: Redis does not answer, so nobody tells what changes."""
+        self._in_doubt = True
+
+    def is_current(
+        self, tenant: Tenant, version: int | None, directory_version: int | None, losses: int | None = None
+    ) -> bool:
+        """Whether what is kept agrees with the versions that Redis told; forgets it if not.
+
+        Args:
+            tenant: As it is kept.
+            version: The tenant's, None if nobody has told one.
+            directory_version: Of the hosts.
+            losses: How often Redis was lost; after each time all is asked anew, since news went unheard.
+        """
         current = True
-        if directory_version != self._directory_version:
+        self._in_doubt = False
+        losses = self._losses if losses is None else losses
+        if (directory_version, losses) != (self._directory_version, self._losses):
             self._hosts.clear()
             self._tenants.clear()
-            self._directory_version = directory_version
+            self._directory_version, self._losses = directory_version, losses
             current = False
         if version is not None and version > tenant.version:
             self._tenants.pop(tenant.id, None)
@@ -193,7 +211,8 @@ class TenantDirectory:
     def _fresh(self, tenant_id: UUID) -> Tenant | None:
         kept = self._tenants.get(tenant_id)
         # Redis may have lost a version; a process believes itself for half a minute at most.
-        return kept[0] if kept is not None and time.monotonic() - kept[1] < _FRESH_S else None
+        fresh_s = _FRESH_WITHOUT_REDIS_S if self._in_doubt else _FRESH_S
+        return kept[0] if kept is not None and time.monotonic() - kept[1] < fresh_s else None
 
     def _keep(self, row: TenantRow | None) -> Tenant:
         if row is None or not row.is_active:

@@ -12,9 +12,10 @@ from uuid import UUID
 import httpx
 import pytest
 from litestar import Litestar
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
+from kernel.activation import switch
 from kernel.app import served
 from kernel.auth import Actor
 from kernel.db import Db, Origin
@@ -35,12 +36,6 @@ _ADD_TENANT = insert(tenants).values(
     settings=bindparam("chosen", type_=JSONB),
 )
 _ADD_HOST = insert(tenant_hosts).values(host=bindparam("host"), tenant_id=bindparam("tenant_id"))
-_LIST_PLUGINS = (
-    update(tenants)
-    .where(tenants.c.id == bindparam("tenant_id"))
-    .values(plugins=bindparam("listed", type_=ARRAY(TEXT)), version=tenants.c.version + 1)
-    .returning(tenants.c.version)
-)
 
 
 class School:
@@ -109,22 +104,17 @@ class School:
         await bring_forward(self.deployment, self.id)
 
     async def switch_on(self, *plugins: str) -> None:
-        """Switch plugins on for this school, as its administrator does."""
-        await self._list(self._listed() | set(plugins))
+        """Switch plugins on for this school, as its administrator does; what they count anew waits for `settle`."""
+        await self._switch(enable=plugins)
 
     async def switch_off(self, *plugins: str) -> None:
         """Switch plugins off for this school; what requires them stops acting too."""
-        await self._list(self._listed() - set(plugins))
+        await self._switch(disable=plugins)
 
-    def _listed(self) -> set[str]:
-        loaded = {plugin.name for plugin in self.deployment.registry.plugins}
-        return loaded if self.tenant.listed is None else set(self.tenant.listed)
-
-    async def _list(self, plugins: set[str]) -> None:
+    async def _switch(self, **names: tuple[str, ...]) -> None:
         async with self.deployment.operator_session(None, "test") as db:
-            version = await db.value(_LIST_PLUGINS, tenant_id=self.id, listed=sorted(plugins))
-        await self.deployment.gate.tell_version(self.id, version)
-        self.tenant = await self.deployment.tenants.by_id(self.id, version=version)
+            await switch(db, self.id, enable=names.get("enable", ()), disable=names.get("disable", ()))
+        self.tenant = await self.deployment.tenants.by_id(self.id, version=self.tenant.version + 1)
 
 
 SchoolFactory = Callable[..., Awaitable[School]]

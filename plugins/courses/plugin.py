@@ -1,21 +1,24 @@
 """The manifest of courses and what it registers."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
+from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
+from kernel.tasks import AnyTask
 from plugins.courses.demo import STEPS
 from plugins.courses.events import EVENTS
 from plugins.courses.listeners import LISTENERS
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.routes import ROUTES
 from plugins.courses.settings import SETTINGS
+from plugins.courses.tasks import TASKS, rebuild
 
 PLUGIN = Plugin(
     name="courses",
@@ -48,6 +51,18 @@ def register_events() -> Sequence[type[Event]]:
 def register_listeners() -> Sequence[Listener]:
     """Return the listeners."""
     return LISTENERS
+
+
+@hookimpl
+def register_tasks() -> Sequence[AnyTask]:
+    """Return the recount of a course."""
+    return TASKS
+
+
+@hookimpl
+def register_rebuild() -> Callable[[Db], Awaitable[None]]:
+    """Return the recount of every course."""
+    return rebuild
 
 
 @hookimpl

@@ -281,12 +281,24 @@ def test_tenant_is_disabled_and_enabled(run: Run, lab_settings: Settings, slug: 
 
 
 def test_plugins_of_a_tenant_are_shown_and_switched(run: Run, lab_settings: Settings, slug: str) -> None:
-    assert run("tenants", "plugins", slug, settings=lab_settings).out == "lab acts.\n"
-    off = run("tenants", "plugins", slug, "--disable", "lab", settings=lab_settings)
-    assert off.out == "lab is not switched on for this tenant.\n"
-    assert run("plugins", "why", "lab", "--tenant", slug, settings=lab_settings).out == off.out
+    words = ("tenants", "plugins", slug)
+    assert run(*words, settings=lab_settings).out == "lab acts.\n"
+    off = run(*words, "--disable", "lab", settings=lab_settings)
+    assert off.out == "lab turns off: lab is not switched on for this tenant.\n"
+    assert run(*words, settings=lab_settings).out == "lab is not switched on for this tenant.\n"
+    assert run("plugins", "why", "lab", "--tenant", slug, settings=lab_settings).out == (
+        "lab is not switched on for this tenant.\n"
+    )
+    assert run(*words, "--disable", "lab", settings=lab_settings).out == "Nothing turns on or off.\n"
     assert listed(run, lab_settings, slug)[4] == ""
-    assert run("tenants", "plugins", slug, "--enable", "lab", settings=lab_settings).out == "lab acts.\n"
+    assert run(*words, "--enable", "lab", settings=lab_settings).out == "lab turns on: lab is switched on.\n"
+
+
+def test_switching_plugins_can_be_tried_without_effect(run: Run, lab_settings: Settings, slug: str) -> None:
+    tried = run("tenants", "plugins", slug, "--disable", "lab", "--dry-run", settings=lab_settings)
+
+    assert tried.out == "lab turns off: lab is not switched on for this tenant.\n"
+    assert listed(run, lab_settings, slug)[4] == "all plugins"
 
 
 def test_plugin_that_is_not_loaded_cannot_be_switched(run: Run, lab_settings: Settings, slug: str) -> None:

@@ -157,7 +157,7 @@ async def test_header_names_the_tenant_only_behind_a_trusted_proxy(lab_settings:
 
 def switch(school: School, *, enable: tuple[str, ...] = (), disable: tuple[str, ...] = ()) -> Namespace:
     """Return the options of `tenants plugins`."""
-    return Namespace(slug=school.tenant.slug, enable=list(enable), disable=list(disable))
+    return Namespace(slug=school.tenant.slug, enable=list(enable), disable=list(disable), dry_run=False)
 
 
 async def test_switched_off_plugin_is_gone_in_every_process_at_once(

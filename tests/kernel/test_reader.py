@@ -107,7 +107,7 @@ async def test_operations_of_a_switched_off_plugin_are_gone_from_both(
     lab: Process, school: School, client: httpx.AsyncClient
 ) -> None:
     before = operations_of(await document(client, school))
-    options = Namespace(slug=school.tenant.slug, enable=[], disable=["annex"])
+    options = Namespace(slug=school.tenant.slug, enable=[], disable=["annex"], dry_run=False)
     await operations.tenant_plugins(lab.deployment, options)
 
     after = operations_of(await document(client, school))
@@ -121,7 +121,7 @@ async def test_schemas_of_a_switched_off_plugin_are_gone_too(
     lab: Process, school: School, client: httpx.AsyncClient
 ) -> None:
     before = await document(client, school)
-    options = Namespace(slug=school.tenant.slug, enable=[], disable=["lab"])
+    options = Namespace(slug=school.tenant.slug, enable=[], disable=["lab"], dry_run=False)
     await operations.tenant_plugins(lab.deployment, options)
 
     after = await document(client, school)

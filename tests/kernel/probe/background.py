@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, ClassVar
 from uuid import UUID
@@ -132,6 +132,17 @@ PLUGIN = Plugin(name="probe", version="1.0.0", kernel=">=1,<2", summary="Leaves 
 def register_listeners() -> Sequence[Listener]:
     """Return two, so that one can fail and the other go on."""
     return (Listener(Happened, "probe.first", hear_first), Listener(Happened, "probe.second", hear_second))
+
+
+async def count_anew(db: Db) -> None:
+    """Leave a trace of the rebuild."""
+    await leave_trace(db, "rebuild", "all")
+
+
+@hookimpl
+def register_rebuild() -> Callable[[Db], Awaitable[None]]:
+    """Return what runs when the plugin is switched on."""
+    return count_anew
 
 
 @hookimpl

@@ -1,16 +1,20 @@
 """Progress: unions, late and repeated reports, completion, two tabs, changed curricula."""
 
 import asyncio
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from kernel.testing import Person, School
 from plugins.courses.actions.progress import report_progress
 from plugins.courses.events import CourseCompleted, VideoCompleted
 from plugins.courses.schemas.curriculum import ProgressRequest
+from plugins.courses.tables import Course as CourseRow
+from plugins.courses.tables import CourseEnrollment
 from tests.plugins.courses.conftest import Course, Deliver, acting, ask, published, refused, watch
 
 Reports = list[list[tuple[int, int]]]
@@ -232,3 +236,28 @@ async def test_nobody_reports_without_the_right_to_watch(school: School, course:
     refusal = await refused(stranger, "POST", f"{course.videos[0]}/progress", status=403, json=body)
     assert refusal == "courses.not_enrolled"
     assert (await ask(stranger, "GET", course.videos[0]))["progress"]["watched_seconds"] == 0
+
+
+async def counted(person: Person, course: Course) -> tuple[int, float]:
+    """Return what the course counts."""
+    shown = await ask(person, "GET", course.path)
+    return shown["total_enrolled"], shown["duration_hours"]
+
+
+async def test_counters_are_right_again_after_the_plugin_was_off(
+    school: School, course: Course, student: Person, admin: Person
+) -> None:
+    await watch(student, course.videos[0], (0, 100))
+    await school.settle()
+    before = await counted(admin, course)
+    await school.switch_off("courses")
+    async with school.db() as db:
+        await db.run(update(CourseRow).values(total_enrolled=99, duration_hours=Decimal(9)))
+        await db.run(update(CourseEnrollment).values(progress=Decimal(7)))
+
+    await school.switch_on("courses")
+    await school.settle()
+
+    assert before == (1, 0.06)
+    assert await counted(admin, course) == before
+    assert (await ask(student, "GET", course.path))["enrollment"]["progress"] == 50.0
