@@ -15,10 +15,10 @@ from sqlalchemy import bindparam, insert
 from kernel import clock, operations
 from kernel.app import create_app, served
 from kernel.auth import Actor
+from kernel.categories import RateLimits
 from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.ids import new_id
-from kernel.settings import RateLimits
 from kernel.tenancy import Tenant
 from plugins.codes.actions.codes import generate
 from plugins.codes.schemas import GenerateRequest

@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser(registry.commands).parse_args(arguments)
         settings = load_settings({name: getattr(options, name, None) for name in Settings.__struct_fields__})
         options.run(settings, options)
-    except (SettingsError, PluginError, EmbeddedStackError, StartRefused, UsageError, DomainError) as error:
+    except DomainError as error:
+        return _refuse(" ".join(f"{each.field}: {each.message}" for each in error.errors) or error.detail)
+    except (SettingsError, PluginError, EmbeddedStackError, StartRefused, UsageError) as error:
         return _refuse(str(error))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, RedisError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error

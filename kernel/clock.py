@@ -1,7 +1,9 @@
-"""The one source of the present moment, so that tests can move it."""
+"""The one source of the present moment, so that tests can move it; which time zones there are."""
 
+import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 
 
 class Clock:
@@ -17,3 +19,9 @@ clock = Clock()
 def now() -> datetime:
     """Return the present moment, in UTC."""
     return clock.source()
+
+
+@cache
+def timezones() -> frozenset[str]:
+    """Return the names of all time zones."""
+    return frozenset(zoneinfo.available_timezones())

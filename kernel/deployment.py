@@ -30,7 +30,14 @@ class Deployment:
         self.gate = Gate(self.redis)
         self.listeners = Listeners(registry.listeners)
         self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)
-        self.tenants = TenantDirectory(self.database, registry.acting, registry.permissions, registry.contributions)
+        self.tenants = TenantDirectory(
+            self.database,
+            registry.acting,
+            registry.permissions,
+            registry.contributions,
+            keyring=self.keyring,
+            address_of=settings.address_of,
+        )
 
     async def open(self) -> None:
         """Prepare what must exist before the first request."""

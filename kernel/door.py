@@ -15,12 +15,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from kernel.auth import AccessClaims, Actor, public
+from kernel.categories import SECURITY, RateLimits, SecuritySettings
 from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
 from kernel.identity import SessionState
-from kernel.settings import KERNEL_SETTINGS, RateLimits, SecuritySettings
 from kernel.tenancy import Tenant
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -208,7 +208,7 @@ class Door:
         self, tenant: Tenant, claims: AccessClaims | None, arrival: Arrival, handler: HTTPRouteHandler
     ) -> Admission | None:
         door = handler.opt.get("door", "api")
-        rates = tenant.setting(KERNEL_SETTINGS[0], SecuritySettings).rate_limits
+        rates = tenant.setting(SECURITY, SecuritySettings).rate_limits
         limits = _limits(door, rates, claims, arrival.address)
         try:
             return await self._deployment.gate.admit(tenant.id, claims.session if claims else None, limits)

@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Boolean, bindparam, delete, exists, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from kernel.activation import switch
+from kernel.choices import Secrets, changed
 from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.errors import Conflict, Invalid, NotFound
@@ -36,14 +37,21 @@ _BY_SLUG = select(
     tenants.c.plugins,
     tenants.c.settings,
     tenants.c.version,
-    select(func.min(tenant_hosts.c.host))
+    select(tenant_hosts.c.host)
     .where(tenant_hosts.c.tenant_id == tenants.c.id)
+    .order_by(tenant_hosts.c.is_primary.desc(), tenant_hosts.c.host)
+    .limit(1)
     .scalar_subquery()
     .label("host"),
 ).where(tenants.c.slug == bindparam("slug"))
 _ALL = select(*_BY_SLUG.selected_columns).order_by(tenants.c.slug)
 _ADD = insert(tenants).values(id=bindparam("id"), slug=bindparam("slug"), name=bindparam("name"))
-_ADD_HOST = insert(tenant_hosts).values(host=bindparam("host"), tenant_id=bindparam("tenant_id"))
+# The first host of a tenant is its primary one.
+_ADD_HOST = insert(tenant_hosts).values(
+    host=bindparam("host"),
+    tenant_id=bindparam("tenant_id"),
+    is_primary=~exists().where(tenant_hosts.c.tenant_id == bindparam("tenant_id")),
+)
 _HOST_TAKEN = select(tenant_hosts.c.host).where(tenant_hosts.c.host == bindparam("host"))
 _REMOVE_HOST = delete(tenant_hosts).where(
     tenant_hosts.c.host == bindparam("host"), tenant_hosts.c.tenant_id == bindparam("tenant_id")
@@ -198,31 +206,27 @@ async def plugin_why(deployment: Deployment, options: Namespace) -> str:
 async def set_tenant_settings(deployment: Deployment, options: Namespace) -> str:
     """Change settings, each `category.name[.name]=value`, all or none; a value is JSON or a plain word."""
     row = await _tenant(deployment, options.slug)
-    chosen = msgspec.json.decode(msgspec.json.encode(row.settings))
+    chosen = dict(row.settings)
+    secrets = Secrets(deployment.keyring, row.id)
     for setting in options.settings:
-        _put(chosen, setting, {spec.category: spec for spec in deployment.registry.settings})
+        spec, change = _change_of(setting, {spec.category: spec for spec in deployment.registry.settings})
+        chosen[spec.category] = changed(spec, chosen.get(spec.category, {}), change, secrets)
     await _apply(deployment, row, _SET_SETTINGS, chosen=chosen)
-    return f"{options.slug}: {', '.join(options.settings)}"
+    return f"{options.slug}: {', '.join(setting.partition('=')[0] for setting in options.settings)}"
 
 
-def _put(chosen: dict[str, Any], setting: str, specs: Mapping[str, SettingsSpec]) -> None:
-    """Write one `category.name=value` into the tenant's settings, checked by the category's Struct."""
+def _change_of(setting: str, specs: Mapping[str, SettingsSpec]) -> tuple[SettingsSpec, Any]:
+    """Return the category and the change that `category.name[.name]=value` means."""
     path, separator, text = setting.partition("=")
     category, *names = path.split(".")
     if not separator or not names or category not in specs:
         near = difflib.get_close_matches(category, specs, n=1)
         hint = f" Did you mean {near[0]!r}?" if near and near[0] != category else ""
         raise Invalid(f"Write category.name=value; the categories are {', '.join(sorted(specs))}.{hint}")
-    place = chosen.setdefault(category, {})
-    for depth, name in enumerate(names[:-1], start=1):
-        place = place.setdefault(name, {})
-        if not isinstance(place, dict):
-            raise Invalid(f"{path}: {'.'.join([category, *names[:depth]])} is a value and has no parts.")
-    place[names[-1]] = _value(text)
-    try:
-        msgspec.convert(chosen[category], specs[category].kind)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"{path}: {error}.") from None
+    change = _value(text)
+    for name in reversed(names):
+        change = {name: change}
+    return specs[category], change
 
 
 async def failed_tasks(deployment: Deployment, options: Namespace) -> str:

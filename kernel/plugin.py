@@ -15,6 +15,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 KERNEL_VERSION = "1.0.0"
 GROUP = "collegium.plugins"
+_RESERVED = frozenset({"kernel", "queue", "public", "general", "mail", "payment", "security", "roles"})
+"""Schemas, and what stands beside the plugins' categories in a tenant's settings."""
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,7 +159,7 @@ def _visit(
 def _check_manifest(plugin: LoadedPlugin) -> None:
     if plugin.fault:
         raise plugin.broken(plugin.fault)
-    if not plugin.name.isidentifier() or plugin.name in ("kernel", "queue", "public"):
+    if not plugin.name.isidentifier() or plugin.name in _RESERVED:
         raise plugin.broken("the name must be an identifier and no reserved word.")
     wanted = plugin.manifest.kernel
     try:

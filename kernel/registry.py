@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
 from kernel.boot_checks import API, check_all_tables, check_command, check_item, check_once, check_routes
+from kernel.categories import KERNEL_SETTINGS
 from kernel.commands import Command
 from kernel.db import Db
 from kernel.demo import DemoStep
@@ -20,7 +21,7 @@ from kernel.hooks import Hooks
 from kernel.identity import Identity
 from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.revisions import MigrationChain
-from kernel.settings import KERNEL_SETTINGS, SettingsSpec
+from kernel.settings import SettingsSpec
 from kernel.task_runs import VIEW_TASKS
 from kernel.tasks import NoPayload, Task
 

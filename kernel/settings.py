@@ -1,6 +1,7 @@
 """Deployment settings from `COLLEGIUM_*` and a TOML file, and the specification of typed settings per tenant.
 
-The only module that reads the environment. What a tenant chose is stored with the tenant (`kernel.tenancy`).
+The only module that reads the environment. What a tenant chose is stored with the tenant and read by `kernel.choices`;
+the kernel's own categories stand in `kernel.categories`.
 """
 
 import difflib
@@ -11,8 +12,11 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
+
+from kernel.shapes import SECRET, struct_shape
 
 PREFIX = "COLLEGIUM_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -71,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     outbound_allow: tuple[str, ...] = ()
     """Hosts and networks that may be fetched for a tenant (`kernel.outbound`) although private, and by http too."""
     public_url: str = ""
-    """Scheme and host for links when a tenant has no host of its own."""
+    """Scheme and port of every tenant's links, and their host where a tenant has none, such as `https://x.example`."""
     password_hash_cost: int = 12
     database_pool_size: int = 20
     log_format: Literal["json", "console"] = "console"
@@ -84,6 +88,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def is_embedded(self) -> bool:
         """Whether this deployment runs its own PostgreSQL, Valkey and storage directory."""
         return not self.database_url
+
+    def address_of(self, host: str) -> str:
+        """Return the scheme, host and port by which browsers reach a tenant.
+
+        Args:
+            host: The tenant's; an empty one if it has none.
+        """
+        public = urlsplit(self.public_url)
+        if public.hostname:
+            port = f":{public.port}" if public.port else ""
+            return f"{public.scheme}://{host or _in_url(public.hostname)}{port}"
+        # What is embedded serves by itself; anything else stands behind a proxy that speaks https.
+        if self.embedded_stack:
+            return f"http://{host or _in_url(self.host)}:{self.port}"
+        return f"https://{host or _in_url(self.host)}"
 
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables, for the processes that this one starts."""
@@ -162,6 +181,8 @@ def _check(settings: Settings) -> None:
     for name, (least, most) in _BOUNDS.items():
         if not least <= (value := getattr(settings, name)) <= most:
             raise SettingsError(f"{name} must be between {least} and {most}, not {value}.")
+    if settings.public_url and not _is_origin(settings.public_url):
+        raise SettingsError("public_url must be scheme and host, and a port if it is unusual: https://learn.example.")
     _check_hosts(settings)
 
 
@@ -195,37 +216,60 @@ def _check_addresses(settings: Settings) -> None:
             raise SettingsError(f"{PREFIX}{name.upper()} must begin with {' or '.join(schemes)}.")
 
 
+def _is_origin(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
+            and "@" not in parts.netloc
+            and parts.port != 0
+        )
+    except ValueError:
+        return False
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def export_settings(settings: Settings) -> None:
     """Put the settings into the environment, for the processes that this one starts."""
     os.environ.update(settings.environment())
 
 
+SecretText = Annotated[str, SECRET]
+"""In a settings Struct: stored encrypted, shown and audited as `***`. Several stand in a mapping by name."""
+
+
 class SettingsSpec(msgspec.Struct, frozen=True):
-    """Settings that each tenant chooses: a category of the settings page and the Struct that types and limits it."""
+    """Settings that each tenant chooses: a category of the settings page and the Struct that types and limits it.
+
+    Args:
+        category: The plugin's name.
+        kind: Its Struct; every field has a default, because a tenant has chosen nothing at first. A `__post_init__`
+            that refuses a value begins its sentence with the field: `ValueError("timezone: There is no such zone")`.
+        title: For the page.
+        public: The fields that everybody may read, signed in or not.
+        operator: The fields that only an operator may change, because they reach beyond the tenant.
+
+    Raises:
+        TypeError: The Struct cannot be such settings; it says why.
+    """
 
     category: str
     kind: type[msgspec.Struct]
     title: str
+    public: tuple[str, ...] = ()
+    operator: tuple[str, ...] = ()
 
-
-PerMinute = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-
-
-class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Requests per minute, per user or address."""
-
-    api_per_minute: PerMinute = 100
-    login_per_minute: PerMinute = 5
-    redeem_per_minute: PerMinute = 5
-    upload_per_minute: PerMinute = 10
-    progress_per_minute: PerMinute = 30
-    media_per_minute: PerMinute = 600
-
-
-class SecuritySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The category `security`, which the kernel itself uses."""
-
-    rate_limits: RateLimits = RateLimits()
-
-
-KERNEL_SETTINGS = (SettingsSpec("security", SecuritySettings, "Security"),)
+    def __post_init__(self) -> None:
+        """Refuse what could not be stored, shown or kept from the wrong eyes."""
+        shape = struct_shape(self.kind)
+        self.kind()
+        for name in (*self.public, *self.operator):
+            if name not in shape.fields:
+                raise TypeError(f"{self.kind.__name__} has no field {name!r}")
+        if secret := [name for name in self.public if shape.fields[name].has_secrets]:
+            raise TypeError(f"{self.kind.__name__}.{secret[0]} is secret and cannot be public")

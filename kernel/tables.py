@@ -174,6 +174,8 @@ tenant_hosts = Table(
     metadata,
     Column("host", Text, CheckConstraint("host = lower(host)", name="host"), primary_key=True),
     Column("tenant_id", Uuid, ForeignKey("kernel.tenants.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("is_primary", Boolean, nullable=False, server_default=text("false")),
+    Index("uq_tenant_hosts_primary", "tenant_id", unique=True, postgresql_where=text("is_primary")),
     schema="kernel",
 )
 

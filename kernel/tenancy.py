@@ -10,16 +10,22 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
+import structlog
 from sqlalchemy import ColumnClause, Integer, Text, Uuid, bindparam, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kernel.auth import Permission, Scope
+from kernel.choices import Secrets, read
 from kernel.db import Database, Origin
 from kernel.errors import NotFound
+from kernel.keys import Keyring
 from kernel.plugin import Contribution
 from kernel.settings import SettingsSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+log = structlog.get_logger(__name__)
+
 _FRESH_S = 30.0
 _FRESH_WITHOUT_REDIS_S = 2.0
 _MOST_HOSTS = 10_000
@@ -72,6 +78,9 @@ class Tenant:
         acting: frozenset[str],
         permissions: tuple[Permission, ...],
         contributions: Callable[[str], tuple[Contribution, ...]] = lambda hook: (),
+        *,
+        keyring: Keyring,
+        origin: str = "",
     ) -> None:
         self.id = row.id
         self.slug = row.slug
@@ -81,6 +90,8 @@ class Tenant:
         self.listed = row.plugins
         self.plugins = acting
         self._stored = row.settings
+        self._secrets = Secrets(keyring, row.id)
+        self._origin = origin
         self._settings: dict[type[msgspec.Struct], msgspec.Struct] = {}
         self._permissions = tuple(each for each in permissions if each.name.split(".", 1)[0] in acting | {"kernel"})
         self._grants: dict[str, Mapping[str, Scope]] = {}
@@ -90,6 +101,13 @@ class Tenant:
     def permissions(self) -> tuple[Permission, ...]:
         """The permissions of the kernel and of the plugins that act here."""
         return self._permissions
+
+    def url(self, path: str) -> str:
+        """Return the address of a path of this tenant, for mails and other links that leave a page.
+
+        It leads to the tenant's own host (its primary one), whatever the Host header of a request says.
+        """
+        return self._origin + path
 
     def grants(self, role: str) -> Mapping[str, Scope]:
         """Return what a role may, permission by permission, with its scope."""
@@ -106,9 +124,15 @@ class Tenant:
         return tuple(each for each in self._contributions(hook) if each.plugin in self.plugins)
 
     def setting(self, spec: SettingsSpec, kind: type[S]) -> S:
-        """Return the tenant's settings of one category, defaults filled in."""
+        """Return the tenant's settings of one category, defaults filled in, secrets as plain text.
+
+        What is stored and does not fit any more counts as the default, and is logged.
+        """
         if kind not in self._settings:
-            self._settings[kind] = msgspec.convert(self._stored.get(spec.category, {}), kind)
+            chosen, misfits = read(spec, kind, self._stored.get(spec.category, {}), self._secrets)
+            if misfits:
+                log.warning("settings.do_not_fit", tenant=self.slug, fields=misfits)
+            self._settings[kind] = chosen
         return cast("S", self._settings[kind])
 
 
@@ -121,11 +145,16 @@ class TenantDirectory:
         acting: Callable[[list[str] | None], frozenset[str]],
         permissions: tuple[Permission, ...],
         contributions: Callable[[str], tuple[Contribution, ...]],
+        *,
+        keyring: Keyring,
+        address_of: Callable[[str], str],
     ) -> None:
         self._database = database
         self._acting = acting
         self._permissions = permissions
         self._contributions = contributions
+        self._keyring = keyring
+        self._address_of = address_of
         self._hosts: dict[str, UUID] = {}
         self._tenants: dict[UUID, tuple[Tenant, float]] = {}
         self._directory_version: int | None = None
@@ -217,6 +246,13 @@ class TenantDirectory:
     def _keep(self, row: TenantRow | None) -> Tenant:
         if row is None or not row.is_active:
             raise TenantUnknown
-        tenant = Tenant(row, self._acting(row.plugins), self._permissions, self._contributions)
+        tenant = Tenant(
+            row,
+            self._acting(row.plugins),
+            self._permissions,
+            self._contributions,
+            keyring=self._keyring,
+            origin=self._address_of(row.host or ""),
+        )
         self._tenants[tenant.id] = (tenant, time.monotonic())
         return tenant

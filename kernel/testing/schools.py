@@ -18,10 +18,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from kernel.activation import switch
 from kernel.app import served
 from kernel.auth import Actor
+from kernel.categories import RateLimits
+from kernel.choices import Secrets, changed
 from kernel.db import Db, Origin
 from kernel.deployment import Deployment
 from kernel.ids import new_id
-from kernel.settings import RateLimits
+from kernel.shapes import struct_shape
 from kernel.tables import tenant_hosts, tenants
 from kernel.tenancy import Tenant
 from kernel.testing.people import PASSWORD, Person
@@ -134,17 +136,28 @@ async def make_school(
         deployment: Where.
         asgi: The served application.
         stack: Closes its clients.
-        settings: By category.
+        settings: By category, secrets in plain text.
         plugins: Those switched on; every loaded one when absent.
     """
     slug = f"school-{new_id().hex[-16:]}"
     tenant_id = new_id()
     async with deployment.operator_session(None, "test") as db:
-        chosen = {**UNLIMITED, **(settings or {})}
+        chosen = _stored({**UNLIMITED, **(settings or {})}, deployment, tenant_id)
         await db.run(_ADD_TENANT, id=tenant_id, slug=slug, name="School", listed=plugins, chosen=chosen)
         await db.run(_ADD_HOST, host=f"{slug}.test", tenant_id=tenant_id)
     tenant = await deployment.tenants.by_host(f"{slug}.test")
     return School(deployment, asgi, tenant, stack)
+
+
+def _stored(settings: dict[str, Any], deployment: Deployment, tenant_id: UUID) -> dict[str, Any]:
+    """Return chosen settings as they are stored: with their secrets encrypted."""
+    secrets = Secrets(deployment.keyring, tenant_id)
+    sealed = {
+        spec.category: changed(spec, {}, settings[spec.category], secrets)
+        for spec in deployment.registry.settings
+        if spec.category in settings and struct_shape(spec.kind).has_secrets
+    }
+    return {**settings, **sealed}
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ The list of common passwords comes from outside, as does what a tenant requires.
 
 import re
 import unicodedata
-import zoneinfo
 from collections.abc import Container, Iterable, Sequence
-from functools import cache
 from itertools import product
 
 from msgspec import Struct
 
+from kernel.clock import timezones
 from kernel.errors import FieldError, Invalid
 from plugins.auth.errors import PasswordRefused
 from plugins.auth.settings import PasswordPolicy
@@ -101,10 +100,5 @@ def check_timezone(name: str) -> None:
     Raises:
         Invalid: Names the field.
     """
-    if name not in _timezones():
+    if name not in timezones():
         raise Invalid(errors=[FieldError("timezone", "There is no such time zone. Write it as Europe/Berlin or UTC.")])
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())

@@ -10,8 +10,11 @@ from litestar import get
 
 from kernel.auth import public
 from kernel.hookspecs import hookimpl
+from kernel.keys import Keyring
 from kernel.plugin import LoadedPlugin, Plugin, PluginError
 from kernel.registry import load_registry
+
+KEYRING = Keyring(["a key for tests only long enough for that 0123456789"])
 
 
 def hook(name: str, answer: Any) -> Callable[[], Any]:

@@ -22,6 +22,7 @@ from kernel.ids import new_id
 from kernel.plugin import GROUP
 from kernel.settings import Settings
 
+CATEGORIES = "general, lab, payment, security"
 KEY = "0123456789abcdef0123456789abcdef"
 NOBODY = "postgresql+asyncpg://x:swordfish@127.0.0.1:1/x"
 
@@ -339,30 +340,20 @@ async def stored(settings: Settings, slug: str) -> str:
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("lab.rooms", "Write category.name=value; the categories are lab, security."),
-        ("lab=1", "Write category.name=value; the categories are lab, security."),
-        ("securty.x=1", "Write category.name=value; the categories are lab, security. Did you mean 'security'?"),
-        ("lab.room=1", "lab.room: Object contains unknown field `room`."),
-        ("lab.rooms=many", "lab.rooms: Expected `int`, got `str` - at `$.rooms`."),
-        ("lab.rooms.x=1", "lab.rooms.x: Expected `int`, got `object` - at `$.rooms`."),
-        (
-            "security.rate_limits.login_per_minute=0",
-            "security.rate_limits.login_per_minute: Expected `int` >= 1 - at `$.rate_limits.login_per_minute`.",
-        ),
+        ("lab.rooms", f"Write category.name=value; the categories are {CATEGORIES}."),
+        ("lab=1", f"Write category.name=value; the categories are {CATEGORIES}."),
+        ("securty.x=1", f"Write category.name=value; the categories are {CATEGORIES}. Did you mean 'security'?"),
+        ("lab.room=1", "lab.room: There is no such field."),
+        ("lab.rooms=many", "lab.rooms: Expected `int`, got `str`."),
+        ("lab.rooms.x=1", "lab.rooms: Expected `int`, got `object`."),
+        ("security.rate_limits=1", "security.rate_limits: Expected an object."),
+        ("security.rate_limits.login_per_minute=0", "security.rate_limits.login_per_minute: Expected `int` >= 1."),
     ],
 )
 def test_wrong_setting_of_a_tenant_is_one_sentence(
     run: Run, lab_settings: Settings, slug: str, setting: str, sentence: str
 ) -> None:
     assert run("tenants", "set", slug, setting, settings=lab_settings).sentence == sentence
-
-
-def test_setting_below_one_that_is_no_group_is_one_sentence(run: Run, lab_settings: Settings, slug: str) -> None:
-    run("tenants", "set", slug, "lab.rooms=3", settings=lab_settings)
-
-    refused = run("tenants", "set", slug, "lab.rooms.x=1", settings=lab_settings)
-
-    assert refused.sentence == "lab.rooms.x: lab.rooms is a value and has no parts."
 
 
 def test_command_of_a_plugin_works_in_the_tenant_that_is_named(run: Run, lab_settings: Settings, slug: str) -> None:

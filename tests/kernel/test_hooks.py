@@ -12,7 +12,7 @@ from kernel.ids import new_id
 from kernel.plugin import Contribution, LoadedPlugin
 from kernel.registry import load_registry
 from kernel.tenancy import Tenant, TenantRow
-from tests.kernel.fakes import fake, refusal
+from tests.kernel.fakes import KEYRING, fake, refusal
 
 PLACE = "Plugin 'files' (/site/files/hookspecs.py): "
 
@@ -98,7 +98,7 @@ def test_tenant_gets_what_acting_plugins_contributed() -> None:
     registry, _ = load_registry(plugins)
     row = TenantRow(new_id(), "slug", "Name", True, ["files", "codes"], {}, 1, None)
 
-    tenant = Tenant(row, registry.acting(row.plugins), (), registry.contributions)
+    tenant = Tenant(row, registry.acting(row.plugins), (), registry.contributions, keyring=KEYRING)
 
     assert tenant.contributions("register_colours") == (("codes", Colour("codes")),)
 

@@ -240,7 +240,7 @@ async def test_unknown_host_leads_to_the_only_tenant_alone(urls: Mapping[str, st
         second = UUID(int=2)
         await operator.execute("INSERT INTO kernel.tenants (id, slug, name) VALUES ($1, 'second', 'Second')", second)
         assert await at("unknown.test") == []
-        assert await at("B.test") == [("default", "b.test")]
+        assert await at("B.test") == [("default", "a.test")]
         for function, wanted in (("tenant_by_id", second), ("tenant_by_slug", "second")):
             rows = await app.fetch(
                 f"SELECT id, slug, name, is_active, version, host FROM kernel.{function}($1)", wanted

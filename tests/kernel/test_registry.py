@@ -77,7 +77,7 @@ def test_registry_gathers_what_a_sound_plugin_registers() -> None:
     assert registry.events == (Moved,)
     assert registry.listeners == (listener,)
     assert registry.tasks == (task,)
-    assert [spec.category for spec in registry.settings] == ["security", "codes"]
+    assert [spec.category for spec in registry.settings] == ["general", "payment", "security", "codes"]
     assert registry.routes == {"codes": [handler]}
     assert isinstance(registry.identity, Accounts)
 

@@ -112,3 +112,25 @@ def test_settings_file_with_an_unknown_key_names_file_and_nearest_key(tmp_path: 
         load_settings(environment={"COLLEGIUM_CONFIG": str(file)})
 
     assert str(refusal.value) == f"Unknown setting 'hots' in {file}. Did you mean 'host'?"
+
+
+@pytest.mark.parametrize(
+    ("settings", "own", "none"),
+    [
+        (Settings(public_url="https://learn.test:8443"), "https://school.test:8443", "https://learn.test:8443"),
+        (Settings(public_url="http://learn.test/"), "http://school.test", "http://learn.test"),
+        (Settings(embedded_stack=True, port=8123), "http://school.test:8123", "http://127.0.0.1:8123"),
+        (Settings(embedded_stack=True, host="::1"), "http://school.test:8000", "http://[::1]:8000"),
+        (Settings(host="10.0.0.1"), "https://school.test", "https://10.0.0.1"),
+    ],
+)
+def test_address_of_a_tenant_is_where_browsers_reach_it(settings: Settings, own: str, none: str) -> None:
+    assert (settings.address_of("school.test"), settings.address_of("")) == (own, none)
+
+
+@pytest.mark.parametrize(
+    "url", ["learn.test", "ftp://x.test", "https://", "https://x.test/a", "https://u@x.test", "https://x.test:x"]
+)
+def test_public_url_is_an_origin(url: str) -> None:
+    with pytest.raises(SettingsError, match="public_url must be scheme and host"):
+        load_settings(environment={"COLLEGIUM_PUBLIC_URL": url})

@@ -7,11 +7,13 @@ import pytest
 
 from kernel import operations
 from kernel.auth import Permission
+from kernel.categories import SECURITY, SecuritySettings
 from kernel.ids import new_id
-from kernel.settings import KERNEL_SETTINGS, SecuritySettings, SettingsSpec
+from kernel.settings import SettingsSpec
 from kernel.tenancy import Tenant, TenantRow, TenantUnknown
 from kernel.testing import School
 from tests.kernel.conftest import Process
+from tests.kernel.fakes import KEYRING
 from tests.kernel.lab.plugin import LabSettings
 
 LAB = SettingsSpec("lab", LabSettings, "Lab")
@@ -24,7 +26,7 @@ PERMISSIONS = (
 def tenant(acting: set[str], settings: dict[str, Any] | None = None) -> Tenant:
     """Return a tenant for which these plugins act."""
     row = TenantRow(new_id(), "slug", "Name", True, sorted(acting), settings or {}, 1, None)
-    return Tenant(row, frozenset(acting), PERMISSIONS)
+    return Tenant(row, frozenset(acting), PERMISSIONS, keyring=KEYRING)
 
 
 def test_tenant_grants_what_acting_plugins_permit() -> None:
@@ -44,7 +46,7 @@ def test_tenant_setting_fills_in_what_was_not_chosen() -> None:
 
     assert chosen.setting(LAB, LabSettings) == LabSettings(rooms=3)
     assert tenant({"lab"}).setting(LAB, LabSettings) == LabSettings()
-    assert tenant(set()).setting(KERNEL_SETTINGS[0], SecuritySettings).rate_limits.login_per_minute == 5
+    assert tenant(set()).setting(SECURITY, SecuritySettings).rate_limits.login_per_minute == 5
 
 
 def test_tenant_setting_is_converted_once() -> None:
@@ -163,7 +165,8 @@ async def test_tenant_that_is_created_is_alone_with_its_rows(lab: Process) -> No
 
     found = await lab.deployment.tenants.by_host(f"www.{slug}.test")
     assert text.splitlines()[0] == f"{slug} {found.id}"
-    assert found.host == f"www.{slug}.test"
+    # Links lead to the first host, whichever one a request came to.
+    assert (found.host, found.url("/reset")) == (f"{slug}.test", f"https://{slug}.test/reset")
     assert (await lab.deployment.tenants.by_slug(slug)).host == f"{slug}.test"
 
 

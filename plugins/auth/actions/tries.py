@@ -1,8 +1,8 @@
 """Counting tries against an account, from wherever they come; the caller's address is counted at the kernel's door."""
 
+from kernel.categories import SECURITY, SecuritySettings
 from kernel.db import Db
 from kernel.gate import Limit
-from kernel.settings import KERNEL_SETTINGS, SecuritySettings
 from kernel.tables import normalised
 
 
@@ -17,7 +17,7 @@ async def count_try(db: Db, account: str) -> None:
         RateLimited: It was tried too often.
         RedisUnavailable: Tries cannot be counted, so none is allowed.
     """
-    rates = db.tenant.setting(KERNEL_SETTINGS[0], SecuritySettings).rate_limits
+    rates = db.tenant.setting(SECURITY, SecuritySettings).rate_limits
     _, digest = db.deployment.keyring.mac("password", b"account" + normalised(account).encode())
     limit = Limit(f"login:account:{digest.hex()}", "log", rates.login_per_minute)
     await db.deployment.gate.count(db.tenant_id, limit)

@@ -1,0 +1,80 @@
+"""The categories of settings that every tenant has, whatever plugins act: who the school is, money, security.
+
+How settings are specified is `kernel.settings`; each field's description is what the settings page shows.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from kernel.clock import timezones
+from kernel.settings import SettingsSpec
+
+Colour = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
+Locale = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
+PerMinute = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class GeneralSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The category `general`: how the school presents itself."""
+
+    name: Annotated[str, Meta(max_length=100, description="The school's name; the tenant's own name when empty.")] = ""
+    logo_url: Annotated[
+        str,
+        Meta(
+            max_length=500,
+            pattern=r"^$|^https://[^\s\"'<>]+$|^/(?!/)[^\s\"'<>\\]*$",
+            description="The logo: an https address, or a path of this site.",
+        ),
+    ] = ""
+    primary_colour: Annotated[Colour, Meta(description="Of buttons and links: #rrggbb, in small letters.")] = "#1f4f8b"
+    accent_colour: Annotated[Colour, Meta(description="Of what stands out.")] = "#b4540a"
+    locale: Annotated[Locale, Meta(description="The language of pages and mails when nobody chose another.")] = "en"
+    locales: Annotated[
+        tuple[Locale, ...], Meta(min_length=1, max_length=50, description="The languages that people may choose.")
+    ] = ("en", "ar")
+    timezone: Annotated[
+        str, Meta(max_length=50, description="Of dates when somebody chose none, such as Europe/Berlin.")
+    ] = "UTC"
+    support_email: Annotated[
+        str, Meta(max_length=254, pattern=r"^$|^[^@\s]+@[^@\s]+$", description="Where people find help.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a language that nobody may choose, a time zone that does not exist."""
+        if self.locale not in self.locales:
+            raise ValueError("locale: It must be one of `locales`")
+        if self.timezone not in timezones():
+            raise ValueError("timezone: There is no such time zone; write it as Europe/Berlin or UTC")
+
+
+class PaymentSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The category `payment`: what prices mean and how they are paid."""
+
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="Of every price (ISO 4217): USD, EUR.")] = "USD"
+    instructions: Annotated[
+        str, Meta(max_length=2000, description="How to pay for a course and get its code; plain text.")
+    ] = ""
+
+
+class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Requests per minute, per user or address."""
+
+    api_per_minute: PerMinute = 100
+    login_per_minute: PerMinute = 5
+    redeem_per_minute: PerMinute = 5
+    upload_per_minute: PerMinute = 10
+    progress_per_minute: PerMinute = 30
+    media_per_minute: PerMinute = 600
+
+
+class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The category `security`."""
+
+    rate_limits: Annotated[RateLimits, Meta(description="Requests per minute of one user or address.")] = RateLimits()
+
+
+GENERAL = SettingsSpec("general", GeneralSettings, "General", public=tuple(GeneralSettings.__struct_fields__))
+PAYMENT = SettingsSpec("payment", PaymentSettings, "Payment", public=("currency", "instructions"))
+SECURITY = SettingsSpec("security", SecuritySettings, "Security", operator=("rate_limits",))
+KERNEL_SETTINGS = (GENERAL, PAYMENT, SECURITY)
