@@ -49,6 +49,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.failures": ("Failure", "list_failures", "retry_failures"),
     "kernel.gate": ("Limit",),
     "kernel.hookspecs": ("hookimpl", "hookspec"),
+    "kernel.idempotency": ("idempotent",),
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
     "kernel.keys": ("Keyring", "UnknownKey"),

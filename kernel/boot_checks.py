@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from kernel.auth import Permission, Requires, Scope, public, signed_in
 from kernel.commands import Command
 from kernel.events import Event
+from kernel.idempotency import is_idempotent
 from kernel.plugin import LoadedPlugin, PluginError
 from kernel.tables import check_tables
 
@@ -114,6 +115,8 @@ def check_routes(
                 if not isinstance(handler, HTTPRouteHandler):
                     raise plugin.broken(f"{handler!r} is no HTTP route handler.")
                 _check_guards(plugin, handler, known)
+                if is_idempotent(handler) and "db" not in handler.parsed_fn_signature.parameters:
+                    raise _broken(plugin, handler, "is idempotent and asks for no db, where its key would be kept.")
                 for path in handler.paths:
                     _check_address(plugin, handler, prefix + path, taken)
 

@@ -83,6 +83,7 @@ class Origin(msgspec.Struct, frozen=True):
     request_id: str = ""
     address: str = ""
     agent: str = ""
+    idempotency_key: str = ""
 
     def prelude(self) -> str:
         """Return the statement that tells PostgreSQL tenant and actor, local to the transaction."""

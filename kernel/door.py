@@ -20,12 +20,14 @@ from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
+from kernel.idempotency import is_idempotent
 from kernel.identity import SessionState
 from kernel.tenancy import Tenant
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ACCESS_COOKIE = "collegium_access"
 _SLUG = re.compile(r"[a-z0-9-]{1,63}")
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 _IN_PATH = re.compile(r"\{(\w+)")
 _PORT = re.compile(r":\d*$")
 
@@ -152,7 +154,8 @@ class Door:
         scope["user"] = actor
         state["tenant"] = tenant
         state["arrival"] = arrival
-        state["origin"] = Origin(tenant.id, actor.user_id, origin.request_id, origin.address, origin.agent)
+        key = self._idempotency_key(arrival) if is_idempotent(handler) else ""
+        state["origin"] = Origin(tenant.id, actor.user_id, origin.request_id, origin.address, origin.agent, key)
 
     def _verify(self, token: str, *, tolerated: bool) -> AccessClaims | None:
         try:
@@ -230,6 +233,12 @@ class Door:
         if session is not None and refill:
             await self._deployment.gate.keep_session(tenant.id, claims.session, session)
         return session
+
+    def _idempotency_key(self, arrival: Arrival) -> str:
+        key = arrival.text(b"idempotency-key").strip('"')
+        if key and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise Invalid(errors=[FieldError("Idempotency-Key", "Give 1 to 200 visible ASCII characters.")])
+        return key
 
     def _check_query(self, query: bytes, handler: HTTPRouteHandler) -> None:
         known = self._known_queries(handler)

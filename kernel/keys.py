@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-Purpose = Literal["jwt", "media", "code-lookup", "code-display", "csrf", "totp", "password", "refresh", "settings"]
+Purpose = Literal[
+    "jwt", "media", "code-lookup", "code-display", "csrf", "totp", "password", "refresh", "settings", "idempotency"
+]
 
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 SECRET_MIN_LENGTH = 32

@@ -11,6 +11,7 @@ from litestar.params import Parameter
 
 from kernel.boot_checks import API
 from kernel.errors import Invalid
+from kernel.idempotency import answering_once, is_idempotent
 from kernel.problems import UnsupportedMedia, field_error
 from kernel.registry import Registry
 
@@ -78,4 +79,5 @@ def mount(registry: Registry) -> list[Router]:
 
 
 def _router(plugin: str, handlers: Sequence[HTTPRouteHandler]) -> Router:
-    return Router("/", route_handlers=handlers, tags=[plugin], opt={"plugin": plugin})
+    mounted = [answering_once(each) if is_idempotent(each) else each for each in handlers]
+    return Router("/", route_handlers=mounted, tags=[plugin], opt={"plugin": plugin})

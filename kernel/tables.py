@@ -242,6 +242,19 @@ class TaskRun(KernelTable, audited=False):
     finished_at: Mapped[datetime | None]
 
 
+class IdempotencyKey(KernelTable, audited=False):
+    """A request that was made under a key, and its answer, encrypted (`kernel.idempotency`)."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (tenant_unique("actor_id", "key"), Index(None, "tenant_id", "created_at"))
+
+    actor_id: Mapped[UUID]
+    key: Mapped[str]
+    fingerprint: Mapped[str]
+    status: Mapped[int | None]
+    answer: Mapped[str | None]
+
+
 def check_tables(plugin: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the file and a sentence for each table of a plugin that breaks a rule of tenancy.
 

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Actor, requires
 from kernel.db import Db
+from kernel.idempotency import idempotent
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.codes import queries
 from plugins.codes.actions import codes, redemptions
@@ -23,7 +24,12 @@ from plugins.codes.schemas import (
 )
 
 
-@post("/access-codes/generate", guards=[requires(GENERATE)], operation_id="access_codes_generate")
+@post(
+    "/access-codes/generate",
+    guards=[requires(GENERATE)],
+    opt=idempotent(),
+    operation_id="access_codes_generate",
+)
 async def generate(db: Db, actor: Actor, data: GenerateRequest) -> GeneratedBatch:
     """Make a batch of codes for a course or a video."""
     return await codes.generate(db, actor, data)

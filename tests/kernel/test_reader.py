@@ -64,7 +64,21 @@ async def test_document_describes_every_operation(school: School, client: httpx.
         *(
             f"lab_{name}"
             for name in (
-                ["open", "me", "things", "thing", "make", "echo", "login", "redeem", "fault", "refuse", "sever", "free"]
+                [
+                    "open",
+                    "me",
+                    "things",
+                    "thing",
+                    "make",
+                    "make_slowly",
+                    "echo",
+                    "login",
+                    "redeem",
+                    "fault",
+                    "refuse",
+                    "sever",
+                    "free",
+                ]
             )
         ),
     }

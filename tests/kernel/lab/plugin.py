@@ -15,6 +15,7 @@ from kernel.commands import Command
 from kernel.db import Db
 from kernel.errors import Conflict, NotFound
 from kernel.hookspecs import hookimpl
+from kernel.idempotency import idempotent
 from kernel.identity import Identity, SessionState
 from kernel.ids import new_id
 from kernel.plugin import Plugin
@@ -129,12 +130,21 @@ async def thing(db: Db, thing_id: UUID) -> Thing:
     return found
 
 
-@post("/lab/things", guards=[requires(MAKE)], operation_id="lab_make")
+@post("/lab/things", guards=[requires(MAKE)], opt=idempotent(), operation_id="lab_make")
 async def make(db: Db, data: ThingRequest) -> Thing:
     """Make a thing."""
     made = Thing(new_id(), data.name, data.size)
     await db.run(statements.ADD_THING, id=made.id, name=made.name, size=made.size)
     return made
+
+
+@post("/lab/things/slowly", guards=[requires(MAKE)], opt=idempotent(), status_code=204, operation_id="lab_make_slowly")
+async def make_slowly(db: Db, data: ThingRequest) -> None:
+    """Make a thing after giving the connection back meanwhile."""
+    await db.value(statements.THING_COUNT)
+    await db.release()
+    made = new_id()
+    await db.run(statements.ADD_THING, id=made, name=f"{data.name} {made}", size=data.size)
 
 
 @post("/lab/echo", guards=[public], operation_id="lab_echo", status_code=200)
@@ -161,7 +171,7 @@ async def fault() -> Whereabouts:
     raise SecretSpilt("the password is swordfish")
 
 
-@post("/lab/refusals", guards=[public], operation_id="lab_refuse")
+@post("/lab/refusals", guards=[public], opt=idempotent(), operation_id="lab_refuse")
 async def refuse(db: Db, data: ThingRequest) -> Thing:
     """Write a thing and an attempt, then refuse."""
     await db.run(statements.ADD_THING, id=new_id(), name=data.name, size=0)
@@ -184,7 +194,7 @@ async def free(request: Request[Any, Any, Any]) -> dict[str, str]:
 @hookimpl
 def register_routes() -> Sequence[HTTPRouteHandler]:
     """Return the routes."""
-    return [open_to_all, me, things, thing, make, echo, login, redeem, fault, refuse, sever, free]
+    return [open_to_all, me, things, thing, make, make_slowly, echo, login, redeem, fault, refuse, sever, free]
 
 
 @hookimpl
