@@ -84,7 +84,13 @@ def _audit_trigger(name: str, secret: Sequence[str]) -> str:
 
 
 def definer_function(
-    signature: str, returns: str, body: str, *, to: str = "collegium_app", across_tenants: bool = False
+    signature: str,
+    returns: str,
+    body: str,
+    *,
+    to: str = "collegium_app",
+    across_tenants: bool = False,
+    writes: bool = False,
 ) -> None:
     """Make a function that runs as the operator role, for what row-level security would hide or make slow.
 
@@ -94,6 +100,7 @@ def definer_function(
         body: SQL that filters by `CURRENT_TENANT` itself; every name in it is qualified.
         to: The only role that may call it; `collegium_worker` for background work alone.
         across_tenants: The body filters by no tenant; the kernel's own functions alone may.
+        writes: It changes rows, those of append-only tables too; each of its statements sees what the last one did.
 
     Raises:
         ValueError: The body never asks for the tenant.
@@ -101,9 +108,10 @@ def definer_function(
     schema = signature.partition(".")[0]
     if not across_tenants and "app.tenant" not in body:
         raise ValueError(f"{signature} must filter by kernel.tables.CURRENT_TENANT: nothing else keeps tenants apart")
+    volatility = "VOLATILE" if writes else "STABLE"
     mark = f"{_DEFINER_MARK}, across tenants" if across_tenants else _DEFINER_MARK
     for statement in (
-        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
+        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql {volatility} SECURITY DEFINER "
         f"SET search_path = pg_catalog, pg_temp AS $body$ {body} $body$",
         f"COMMENT ON FUNCTION {signature} IS '{mark}'",
         f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",

@@ -19,6 +19,7 @@ from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hooks import Hooks
 from kernel.identity import Identity
+from kernel.personal_data import KERNEL_PERSONAL_DATA, PersonalData
 from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.revisions import MigrationChain
 from kernel.settings import SettingsSpec
@@ -55,6 +56,10 @@ class Registry:
             *self.rebuilds.values(),
         )
         check_once(self.plugins, "task", self.tasks)
+        self.personal_data: tuple[PersonalData, ...] = (
+            *KERNEL_PERSONAL_DATA,
+            *self._gather("register_personal_data", PersonalData, "kind of personal data"),
+        )
         self.demo_steps: tuple[DemoStep, ...] = self._gather("seed_demo", DemoStep, "demonstration step")
         self.commands = self._commands()
         self.routes = self._routes("register_routes")
