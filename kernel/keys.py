@@ -17,19 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 Purpose = Literal[
-    "jwt",
-    "jwt-eddsa",
-    "media",
-    "code-lookup",
-    "code-display",
-    "csrf",
-    "totp",
-    "password",
-    "refresh",
-    "settings",
-    "idempotency",
-    "mfa",
-    "recovery",
+    "jwt", "media", "code-lookup", "code-display", "csrf", "totp", "password", "refresh", "settings", "idempotency"
 ]
 
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
@@ -113,10 +101,6 @@ class Keyring:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = AESGCM(self._keys[purpose][self.newest_kid]).encrypt(nonce, plaintext, aad)
         return f"{self.newest_kid}.{urlsafe_b64encode(nonce + sealed).decode()}"
-
-    def is_newest(self, token: str) -> bool:
-        """Whether the newest key encrypted this, so that it outlives the older ones."""
-        return token.startswith(f"{self.newest_kid}.")
 
     def decrypt(self, purpose: Purpose, token: str, aad: bytes) -> bytes:
         """Return what `encrypt` was given.

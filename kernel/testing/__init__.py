@@ -5,6 +5,7 @@ Row-level security keeps schools apart, so a test needs no clean-up and sees wha
 """
 
 from kernel.testing.apps import App, AppFactory, app, app_with, deployment, litestar_app
+from kernel.testing.audit import AuditEntry
 from kernel.testing.clocks import FakeClock, fake_clock
 from kernel.testing.databases import (
     at_database,
@@ -38,6 +39,7 @@ __all__ = [
     "PASSWORD",
     "App",
     "AppFactory",
+    "AuditEntry",
     "FakeClock",
     "Person",
     "Recorder",

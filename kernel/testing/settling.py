@@ -63,7 +63,9 @@ async def settle_tenant(deployment: Deployment, tenant_id: UUID) -> list[str]:
 
 async def _run_due(deployment: Deployment, database: Database, runner: JobRunner, tenant_id: UUID) -> bool:
     """Run the jobs that are due, one at a time; return whether there was any."""
-    tasks = {task.name: task for task in deployment.registry.tasks}
+    from kernel.queue import KERNEL_TASKS  # import: start-up-time
+
+    tasks = {task.name: task for task in (*KERNEL_TASKS, *deployment.registry.tasks)}
     any_ran = False
     while True:
         manager = new_id()
