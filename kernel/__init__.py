@@ -53,6 +53,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
     "kernel.keys": ("Keyring", "UnknownKey"),
+    "kernel.mail": ("MailAddressInvalid", "MailTemplate", "send"),
     "kernel.outbound": ("Answer", "OutboundFailed", "OutboundRefused", "fetch", "resolve_public"),
     "kernel.personal_data": ("PersonalData", "PersonalDataExport", "erase_all", "export_all"),
     "kernel.plugin": ("Contribution", "Plugin"),

@@ -10,6 +10,8 @@ from kernel.db import Database, Db, Origin
 from kernel.events import Listeners
 from kernel.gate import Gate
 from kernel.keys import Keyring
+from kernel.mail.outgoing import MAIL_LISTENERS
+from kernel.mail.servers import parse_mail_from, server_from_url
 from kernel.registry import Registry
 from kernel.settings import Settings
 from kernel.storage import Storage, storage_from_url
@@ -25,10 +27,12 @@ class Deployment:
         self.set_aside = dict(set_aside or {})
         self.keyring = Keyring(settings.secret_keys)
         self.tokens = AccessTokens(self.keyring)
+        self.smtp = server_from_url(settings.smtp_url)
+        self.mail_from = parse_mail_from(settings.mail_from)
         self.storage: Storage = storage_from_url(settings.storage_url)
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
-        self.listeners = Listeners(registry.listeners)
+        self.listeners = Listeners((*MAIL_LISTENERS, *registry.listeners))
         self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)
         self.tenants = TenantDirectory(
             self.database,

@@ -16,6 +16,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.identity import Identity
+from kernel.mail.wording import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.settings import SettingsSpec
 from kernel.tasks import Task
@@ -62,6 +63,11 @@ def register_rebuild() -> Callable[[Db], Awaitable[None]]:  # type: ignore[empty
     It runs in the background whenever the plugin is switched on for a tenant, since nothing was told to it meanwhile,
     and once more two minutes later, for what was under way. Work on many rows it enqueues in pieces, as tasks.
     """
+
+
+@hookspec
+def register_mail_templates() -> Sequence[MailTemplate]:  # type: ignore[empty-body]
+    """Return the kinds of mail that the plugin sends, with their text in each language that it speaks."""
 
 
 @hookspec

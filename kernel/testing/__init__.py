@@ -16,6 +16,7 @@ from kernel.testing.databases import (
     settings,
     stack,
 )
+from kernel.testing.mailbox import Mailbox, ReceivedMail, mail_server, mail_socket, mailbox
 from kernel.testing.people import PASSWORD, Person
 from kernel.testing.queries import query_count
 from kernel.testing.recorder import Recorder, recorder
@@ -41,7 +42,9 @@ __all__ = [
     "AppFactory",
     "AuditEntry",
     "FakeClock",
+    "Mailbox",
     "Person",
+    "ReceivedMail",
     "Recorder",
     "School",
     "SchoolFactory",
@@ -56,6 +59,9 @@ __all__ = [
     "fake_clock",
     "instructor",
     "litestar_app",
+    "mail_server",
+    "mail_socket",
+    "mailbox",
     "make_database",
     "make_school",
     "new_school",
