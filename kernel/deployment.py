@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from msgspec import structs
 from redis.asyncio import Redis
 
 from kernel.auth import AccessTokens, Actor
@@ -56,16 +57,20 @@ class Deployment:
             stack.push_async_callback(self.gate.close)
 
     @asynccontextmanager
-    async def operator_session(self, actor: Actor | None, reason: str) -> AsyncIterator[Db]:
+    async def operator_session(
+        self, actor: Actor | None, reason: str, origin: Origin | None = None
+    ) -> AsyncIterator[Db]:
         """Open a transaction that sees every tenant, by the operator role's own short-lived connection.
 
         Only `plugins.admin` and the command line may import what calls this (an import contract).
 
         Args:
             actor: The operator, for the audit log; None from the command line.
-            reason: Why, for the log.
+            reason: Why, for the audit log.
+            origin: The request that asks for it; the log then says which.
         """
-        origin = Origin(tenant_id=None, actor_id=actor.user_id if actor else None, request_id=reason)
+        origin = origin or Origin(tenant_id=None, actor_id=actor.user_id if actor else None, request_id=reason)
+        origin = structs.replace(origin, tenant_id=None)
         database = Database(self.settings.operator_database_url, deployment=self, pool_size=1)
         try:
             async with database.transaction(origin) as db:
