@@ -1,4 +1,4 @@
-"""Trigrams and indexes that begin with the tenant, for searching: two of PostgreSQL's own trusted extensions."""
+"""Trigrams, edit distance and indexes that begin with the tenant, for searching: extensions that an owner may make."""
 
 from alembic import op
 
@@ -8,11 +8,11 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Apply."""
-    for extension in ("pg_trgm", "btree_gin"):
+    for extension in ("pg_trgm", "fuzzystrmatch", "btree_gin"):
         op.execute(f"CREATE EXTENSION IF NOT EXISTS {extension} WITH SCHEMA kernel")
 
 
 def downgrade() -> None:
     """Take back."""
-    for extension in ("btree_gin", "pg_trgm"):
+    for extension in ("btree_gin", "fuzzystrmatch", "pg_trgm"):
         op.execute(f"DROP EXTENSION {extension}")

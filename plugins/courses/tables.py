@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Computed, Index, Numeric, func, text
-from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, JSONB
+from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.tables import one_of, table_base, tenant_reference, tenant_unique
@@ -49,6 +49,15 @@ class Course(Base):
         Index(None, "tenant_id", "status", "published_at", "id"),
         Index(None, "tenant_id", "instructor_id", "id"),
         Index(None, "tenant_id", "category_id", "id"),
+        Index(None, "tenant_id", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index(
+            None,
+            "tenant_id",
+            "title",
+            postgresql_using="gin",
+            postgresql_ops={"title": "kernel.gin_trgm_ops"},
+            postgresql_with={"fastupdate": "off"},
+        ),
         Index(None, "tenant_id", "featured_at", "id", postgresql_where=text("featured_at IS NOT NULL")),
     )
 
@@ -74,6 +83,10 @@ class Course(Base):
     published_at: Mapped[datetime | None]
     submitted_at: Mapped[datetime | None]
     featured_at: Mapped[datetime | None]
+    search: Mapped[str] = mapped_column(
+        TSVECTOR(),
+        Computed("courses.search_document(language, title, short_description, description)", persisted=True),
+    )
 
 
 class CourseVerdict(Base):

@@ -25,9 +25,7 @@ SOUND = {
     "kernel/cli.py": "import kernel.operations",
     "kernel/db.py": "import asyncpg",
     "kernel/errors.py": "",
-    "kernel/operations.py": "import kernel.tenants, kernel.tenant_settings",
-    "kernel/tenant_settings.py": "",
-    "kernel/tenants.py": "",
+    "kernel/operations.py": "",
     "plugins/__init__.py": "",
     "plugins/auth/__init__.py": "",
     "plugins/auth/api.py": "from plugins.auth.queries import users_by_id",
@@ -62,7 +60,6 @@ BROKEN = [
     ("doors", {"plugins/auth/plugin.py": "PLUGIN = Plugin(name='auth', requires=('codes',))"}),
     ("doors", {"plugins/codes/plugin.py": "PLUGIN = Plugin(name='codes', requires=everything())"}),
     ("operators", {"plugins/codes/actions.py": "import kernel.operations"}),
-    ("operators", {"plugins/codes/actions.py": "import kernel.tenants"}),
 ]
 
 

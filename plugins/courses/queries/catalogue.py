@@ -1,5 +1,10 @@
-"""The list of courses: the catalogue for everyone, drafts for their owners and administrators."""
+"""The list of courses: the catalogue for everyone, drafts for their owners and administrators; searched and counted.
 
+How words find courses stands in the function `courses.matching`, which its migration makes: row-level security would
+keep PostgreSQL from using the index of a search in a statement of ours.
+"""
+
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 from uuid import UUID
@@ -9,43 +14,52 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Integer,
-    Select,
     Text,
     UnaryExpression,
     Uuid,
     bindparam,
+    column,
     func,
     or_,
     select,
+    tuple_,
 )
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from kernel.auth import Actor
+from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
-from kernel.errors import Forbidden
-from kernel.routing import Page, rows_for
+from kernel.errors import FieldError, Forbidden, Invalid
+from kernel.routing import rows_for
 from plugins.auth import api as auth
 from plugins.courses.permissions import VIEW
 from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
 from plugins.courses.queries.viewing import check_may_browse
-from plugins.courses.schemas.courses import CourseCard
+from plugins.courses.schemas.catalogue import CataloguePage, CategoryFacet, CourseFacets, Facet
 from plugins.courses.schemas.texts import CourseStatus, Level
 from plugins.courses.settings import SETTINGS, CoursesSettings
 from plugins.courses.tables import Course, CourseCategory
 
-CourseSort = Literal["newest", "recommended", "title", "rating", "popular", "submitted"]
-Order = tuple[UnaryExpression[Any] | InstrumentedAttribute[Any], ...]
+CourseSort = Literal["newest", "recommended", "relevance", "title", "rating", "popular", "submitted"]
+Order = tuple[UnaryExpression[Any] | InstrumentedAttribute[Any] | ColumnElement[Any], ...]
 
 _COSTS_NOTHING = or_(Course.is_free, Course.price == 0)
+# A shelf shows what stands on the shelves below it too.
+_below = aliased(CourseCategory)
+
+
+def _shelves(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a course stands in a category or below it."""
+    shelf = select(CourseCategory.id).where(condition).cte(recursive=True)
+    shelf = shelf.union(select(_below.id).where(_below.parent_id == shelf.c.id))
+    return Course.category_id.in_(select(shelf.c.id))
+
+
 _FILTERS: dict[str, ColumnElement[bool]] = {
     "status": Course.status == bindparam("status", type_=Text),
     "instructor": Course.instructor_id == bindparam("instructor", type_=Uuid),
-    "category": Course.category_id == bindparam("category", type_=Uuid),
-    "category_slug": Course.category_id
-    == select(CourseCategory.id)
-    .where(CourseCategory.slug == bindparam("category_slug", type_=Text))
-    .correlate(None)
-    .scalar_subquery(),
+    "category": _shelves(CourseCategory.id == bindparam("category", type_=Uuid)),
+    "category_slug": _shelves(CourseCategory.slug == bindparam("category_slug", type_=Text)),
     "level": Course.level == bindparam("level", type_=Text),
     "language": Course.language == bindparam("language", type_=Text),
     "free": _COSTS_NOTHING,
@@ -53,27 +67,44 @@ _FILTERS: dict[str, ColumnElement[bool]] = {
     "featured": Course.featured_at.is_not(None),
     "not_featured": Course.featured_at.is_(None),
 }
+_FLAGS = frozenset({"free", "paid", "featured", "not_featured"})
+_matching = func.courses.matching(
+    bindparam("words", type_=Text), bindparam("search_language", type_=Text)
+).table_valued(column("id", Uuid), column("rank"), name="matching")
 _ORDERS: dict[CourseSort, Order] = {
     # A course that is not published yet stands before all that are.
     "newest": (Course.published_at.desc(), Course.id.desc()),
     "recommended": (Course.featured_at.desc().nulls_last(), Course.total_enrolled.desc(), Course.id.desc()),
+    "relevance": (_matching.c.rank.desc(), Course.id.desc()),
     # The longest wait first.
     "submitted": (Course.submitted_at, Course.id),
     "title": (Course.title, Course.id),
     "rating": (Course.rating.desc(), Course.rating_count.desc(), Course.id.desc()),
     "popular": (Course.total_enrolled.desc(), Course.id.desc()),
 }
+_FACETS = (Course.category_id, Course.level, Course.language, _COSTS_NOTHING)
 
 
-class CountedCard(CardRow, frozen=True):
-    """A row of the list, with how many there are in all."""
+class FacetRow(Struct, frozen=True):
+    """A count of the list: `facet` says of what, by the bits of the columns that it is not about."""
 
-    total: int
+    facet: int
+    category_id: UUID | None
+    name: str | None
+    slug: str | None
+    level: str | None
+    language: str | None
+    costs_nothing: bool | None
+    count: int
+
+
+_EVERYTHING, _CATEGORY, _LEVEL, _LANGUAGE, _FREE = 0b1111, 0b0111, 0b1011, 0b1101, 0b1110
 
 
 class CatalogueFilter(Struct, frozen=True, kw_only=True):
     """What a list of courses is narrowed to; None does not narrow."""
 
+    words: str | None = None
     category: str | None = None
     level: Level | None = None
     language: str | None = None
@@ -85,49 +116,126 @@ class CatalogueFilter(Struct, frozen=True, kw_only=True):
 
 
 @cache
-def _count(filters: frozenset[str]) -> Select[Any]:
-    conditions = [_FILTERS[name] for name in sorted(filters)]
-    return select(func.count().label("total")).select_from(Course).where(*conditions).correlate(None)
-
-
-@cache
 def _page(filters: frozenset[str], sort: CourseSort) -> Executable:
     return (
-        select(*CARD_COLUMNS, _count(filters).scalar_subquery().label("total"))
-        .select_from(CARD_FROM)
-        .where(*[_FILTERS[name] for name in sorted(filters)])
+        select(*CARD_COLUMNS)
+        .select_from(_found(CARD_FROM, filters))
+        .where(*_conditions(filters))
         .order_by(*_ORDERS[sort])
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=Integer))
     )
 
 
+@cache
+def _counts(filters: frozenset[str]) -> Executable:
+    """Return the statement that counts the whole list, and what it has of each category, level, language and price."""
+    counted = (
+        select(
+            func.grouping(*_FACETS).label("facet"),
+            Course.category_id,
+            Course.level,
+            Course.language,
+            _COSTS_NOTHING.label("costs_nothing"),
+            func.count().label("count"),
+        )
+        .select_from(_found(Course.__table__, filters))
+        .where(*_conditions(filters))
+        .group_by(func.grouping_sets(tuple_(), *[tuple_(each) for each in _FACETS]))
+        .subquery("counted")
+    )
+    return (
+        select(
+            counted.c.facet,
+            counted.c.category_id,
+            CourseCategory.name,
+            CourseCategory.slug,
+            counted.c.level,
+            counted.c.language,
+            counted.c.costs_nothing,
+            counted.c.count,
+        )
+        .select_from(counted.outerjoin(CourseCategory.__table__, CourseCategory.id == counted.c.category_id))
+        .order_by(
+            counted.c.facet,
+            counted.c.count.desc(),
+            CourseCategory.name,
+            counted.c.level,
+            counted.c.language,
+            counted.c.costs_nothing,
+        )
+    )
+
+
+def _found(source: Any, filters: frozenset[str]) -> Any:
+    return source.join(_matching, _matching.c.id == Course.id) if "words" in filters else source
+
+
+def _conditions(filters: frozenset[str]) -> list[ColumnElement[bool]]:
+    return [_FILTERS[name] for name in sorted(filters & _FILTERS.keys())]
+
+
 async def course_page(
-    db: Db, actor: Actor, wanted: CatalogueFilter, *, sort: CourseSort, limit: int, offset: int
-) -> Page[CourseCard]:
+    db: Db, actor: Actor, wanted: CatalogueFilter, *, sort: CourseSort | None, limit: int, offset: int
+) -> CataloguePage:
     """Return published courses; those in another state to who may see them.
+
+    Args:
+        db: The transaction.
+        actor: Who asks.
+        wanted: What the list is narrowed to.
+        sort: By relevance where words are looked for, else the newest first, unless another order is given.
+        limit: How many.
+        offset: After how many.
 
     Raises:
         Forbidden: The actor asks for a state that they may not see.
+        Invalid: The order is by relevance, and no words are looked for.
     """
     check_may_browse(db, actor)
-    values = _values(actor, wanted)
-    filters = frozenset(values)
-    flags = {"free", "paid", "featured", "not_featured"} & filters
-    parameters = {name: value for name, value in values.items() if name not in flags}
-    rows = await db.rows(CountedCard, _page(filters, sort), limit=rows_for(limit), offset=offset, **parameters)
-    if rows or not offset:
-        total = rows[0].total if rows else 0
-    else:
-        total = await db.value(_count(filters), **parameters)
+    values = _values(actor, wanted, language=db.tenant.setting(GENERAL, GeneralSettings).locale)
+    filters = frozenset(values) - {"search_language"}
+    if sort == "relevance" and wanted.words is None:
+        raise Invalid(errors=[FieldError("sort", "The order by relevance needs words to look for.")])
+    order = sort or ("newest" if wanted.words is None else "relevance")
+    parameters = {name: value for name, value in values.items() if name not in _FLAGS}
+    rows = await db.rows(CardRow, _page(filters, order), limit=rows_for(limit), offset=offset, **parameters)
+    counts = await db.rows(FacetRow, _counts(filters), **parameters)
     people = await auth.users_by_id(db, {row.instructor_id for row in rows})
     currency = db.tenant.setting(SETTINGS, CoursesSettings).currency
-    return Page([card(row, people, currency) for row in rows], total, rows_for(limit), offset)
+    return CataloguePage(
+        items=[card(row, people, currency) for row in rows],
+        total=total_of(counts),
+        limit=rows_for(limit),
+        offset=offset,
+        facets=facets(counts),
+    )
 
 
-def _values(actor: Actor, wanted: CatalogueFilter) -> dict[str, Any]:
+def total_of(counts: Sequence[FacetRow]) -> int:
+    """Return how many courses the whole list has."""
+    return sum(row.count for row in counts if row.facet == _EVERYTHING)
+
+
+def facets(counts: Sequence[FacetRow]) -> CourseFacets:
+    """Return what the whole list has of each category, level, language and price."""
+    return CourseFacets(
+        category=[
+            CategoryFacet(row.category_id, row.name or "", row.slug or "", row.count)
+            for row in counts
+            if row.facet == _CATEGORY and row.category_id is not None
+        ],
+        level=[Facet(row.level or "", row.count) for row in counts if row.facet == _LEVEL],
+        language=[Facet(row.language or "", row.count) for row in counts if row.facet == _LANGUAGE],
+        free=[Facet("true" if row.costs_nothing else "false", row.count) for row in counts if row.facet == _FREE],
+    )
+
+
+def _values(actor: Actor, wanted: CatalogueFilter, *, language: str) -> dict[str, Any]:
     """Return the values of the filters that apply, by name."""
     values: dict[str, Any] = {
+        "words": wanted.words,
+        "search_language": wanted.words and language,
         "level": wanted.level,
         "language": wanted.language,
         "instructor": wanted.instructor,

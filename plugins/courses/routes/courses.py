@@ -9,15 +9,17 @@ from litestar.params import Parameter
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
-from kernel.routing import Limit, Offset, Page
+from kernel.routing import Limit, Offset
 from plugins.courses.actions import courses
 from plugins.courses.permissions import CREATE, DELETE, EDIT
 from plugins.courses.queries.catalogue import CatalogueFilter, CourseSort, course_page
 from plugins.courses.queries.courses import course_details
-from plugins.courses.schemas.courses import CourseCard, CourseDetails, CreateCourseRequest, UpdateCourseRequest
+from plugins.courses.schemas.catalogue import CataloguePage
+from plugins.courses.schemas.courses import CourseDetails, CreateCourseRequest, UpdateCourseRequest
 from plugins.courses.schemas.texts import CourseStatus, Level
 
 ShortQuery = Annotated[str | None, Parameter(max_length=100)]
+Words = Annotated[str | None, Parameter(min_length=1, max_length=100, description="Words to look for.")]
 
 
 @get("/courses", guards=[public], operation_id="courses_list")
@@ -26,7 +28,8 @@ async def list_courses(
     actor: Actor,
     limit: Limit = 20,
     offset: Offset = 0,
-    sort: CourseSort = "newest",
+    sort: CourseSort | None = None,
+    q: Words = None,
     category: ShortQuery = None,
     level: Level | None = None,
     language: ShortQuery = None,
@@ -35,12 +38,15 @@ async def list_courses(
     instructor: UUID | None = None,
     status: CourseStatus | None = None,
     mine: bool = False,
-) -> Page[CourseCard]:
+) -> CataloguePage:
     """List published courses; `mine` lists one's own in any state, `status` those of a state, to administrators.
 
-    A category is named by its id or slug. Strangers see the list where the tenant's catalogue is public.
+    A category is named by its id or slug, and holds what is below it. `q` is looked for in titles and descriptions, in
+    the tenant's language and in the course's; where no course has the words, titles that are nearly the same are found.
+    `facets` counts what the whole list holds. Strangers see the list where the tenant's catalogue is public.
     """
     wanted = CatalogueFilter(
+        words=q,
         category=category,
         level=level,
         language=language,

@@ -1,1 +1,0 @@
-"""Mail: written, sent, taken."""

@@ -1,1 +1,0 @@
-"""The tests of polls; fixtures come from `kernel.testing`."""
