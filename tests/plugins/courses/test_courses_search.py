@@ -67,7 +67,7 @@ async def test_titles_weigh_more_than_descriptions(student: Person) -> None:
 async def test_stems_are_those_of_the_tenants_language(new_school: SchoolFactory) -> None:
     found = {}
     for locale in ("en", "de"):
-        school = await new_school(settings={"general": {"locale": locale}})
+        school = await new_school(settings={"general": {"locale": locale, "locales": [locale]}})
         await published(await school.person("instructor"), title="Learned", language="en")
         found[locale] = await titles(await school.person("student"), q="learning")
     assert found == {"en": ["Learned"], "de": []}
