@@ -43,6 +43,8 @@ _NOTE = insert(AuditLog).values(
     old_values=bindparam("old_values", type_=JSONB),
     new_values=bindparam("new_values", type_=JSONB),
     request_id=bindparam("request_id", type_=Text),
+    ip_address=bindparam("ip_address", type_=Text),
+    user_agent=bindparam("user_agent", type_=Text),
 )
 
 
@@ -196,4 +198,6 @@ async def note(db: Db, tenant_id: UUID, action: str, old: Mapping[str, Any], new
         old_values=old,
         new_values=new,
         request_id=db.origin.request_id,
+        ip_address=db.origin.address or None,
+        user_agent=db.origin.agent[:200] or None,
     )

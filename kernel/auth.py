@@ -36,11 +36,20 @@ class Permission(msgspec.Struct, frozen=True):
         name: Dotted, `plugin.thing.verb`.
         title: What it allows, for the page on which an administrator gives it.
         roles: The roles that hold it at first, each with how far it reaches.
+        scopes: How far an administrator may let it reach: what its actions and queries heed. When absent, as far as
+            it reaches for any of `roles`.
     """
 
     name: str
     title: str
     roles: Mapping[str, Scope] = {}
+    scopes: tuple[Scope, ...] = ()
+
+    @property
+    def grantable(self) -> tuple[Scope, ...]:
+        """The scopes in which it may be given, the widest first."""
+        wanted = set(self.scopes or self.roles.values() or ("any",))
+        return tuple(sorted(wanted, key=lambda scope: -_REACH[scope]))
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -116,6 +125,11 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: Ba
     """Guard that lets in every signed-in user, whatever their role: their own account, for example."""
     if connection.scope["user"].user_id is None:
         raise Unauthenticated
+
+
+def reaches(scope: Scope | None, other: Scope) -> bool:
+    """Whether a scope that somebody has, or None, reaches as far as another."""
+    return scope is not None and _REACH[scope] >= _REACH[other]
 
 
 def widest(scopes: Iterable[Scope]) -> Scope | None:

@@ -48,7 +48,7 @@ def check_item(plugin: LoadedPlugin, hook: str, item: Any, kind: type, *, named:
         raise plugin.broken(f"{hook} returned {item!r}, which has no name.")
     if name != plugin.name and not name.startswith(f"{plugin.name}."):
         raise plugin.broken(f"{hook}: the name {name!r} must begin with {plugin.name + '.'!r}.")
-    if isinstance(item, Permission) and (wrong := sorted(set(item.roles.values()) - set(get_args(Scope)))):
+    if isinstance(item, Permission) and (wrong := sorted({*item.roles.values(), *item.scopes} - set(get_args(Scope)))):
         raise plugin.broken(f"{hook}: {name!r} gives {wrong[0]!r}; a scope is one of {', '.join(get_args(Scope))}.")
 
 

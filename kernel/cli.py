@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings({name: getattr(options, name, None) for name in Settings.__struct_fields__})
         options.run(settings, options)
     except DomainError as error:
-        return _refuse(" ".join(f"{each.field}: {each.message}" for each in error.errors) or error.detail)
+        fields = " ".join(f"{each.field}: {each.message}" for each in error.errors)
+        return _refuse(fields if fields and error.detail == error.title else error.detail)
     except (SettingsError, PluginError, EmbeddedStackError, StartRefused, UsageError) as error:
         return _refuse(str(error))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, RedisError) as error:
@@ -131,6 +132,7 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument("slug")
     added.add_argument("--add", action="append", default=[], metavar="HOST")
     added.add_argument("--remove", action="append", default=[], metavar="HOST")
+    added.add_argument("--primary", metavar="HOST", help="the host that links lead to; added if it is not there")
     for verb in ("enable", "disable"):
         added = command(f"tenants {verb}", f"{verb} a tenant", _act(operations.switch_tenant))
         added.add_argument("slug")

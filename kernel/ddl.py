@@ -90,6 +90,7 @@ def definer_function(
     *,
     to: str = "collegium_app",
     across_tenants: bool = False,
+    writes: bool = False,
     settings: Mapping[str, str] | None = None,
 ) -> None:
     """Make a function that runs as the operator role, for what row-level security would hide or make slow.
@@ -100,6 +101,7 @@ def definer_function(
         body: SQL that filters by `CURRENT_TENANT` itself; every name in it is qualified.
         to: The only role that may call it; `collegium_worker` for background work alone.
         across_tenants: The body filters by no tenant; the kernel's own functions alone may.
+        writes: It changes rows, those of append-only tables too; each of its statements sees what the last one did.
         settings: PostgreSQL's settings while it runs, such as the threshold of an operator.
 
     Raises:
@@ -108,10 +110,11 @@ def definer_function(
     schema = signature.partition(".")[0]
     if not across_tenants and "app.tenant" not in body:
         raise ValueError(f"{signature} must filter by kernel.tables.CURRENT_TENANT: nothing else keeps tenants apart")
+    volatility = "VOLATILE" if writes else "STABLE"
     set_ = "".join(f" SET {name} = {value}" for name, value in (settings or {}).items())
     mark = f"{_DEFINER_MARK}, across tenants" if across_tenants else _DEFINER_MARK
     for statement in (
-        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
+        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql {volatility} SECURITY DEFINER "
         f"SET search_path = pg_catalog, pg_temp{set_} AS $body$ {body} $body$",
         f"COMMENT ON FUNCTION {signature} IS '{mark}'",
         f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from msgspec import structs
 from redis.asyncio import Redis
 
 from kernel.auth import AccessTokens, Actor
@@ -10,6 +11,8 @@ from kernel.db import Database, Db, Origin
 from kernel.events import Listeners
 from kernel.gate import Gate
 from kernel.keys import Keyring
+from kernel.mail.outgoing import MAIL_LISTENERS
+from kernel.mail.servers import parse_mail_from, server_from_url
 from kernel.registry import Registry
 from kernel.settings import Settings
 from kernel.storage import Storage, storage_from_url
@@ -25,10 +28,12 @@ class Deployment:
         self.set_aside = dict(set_aside or {})
         self.keyring = Keyring(settings.secret_keys)
         self.tokens = AccessTokens(self.keyring)
+        self.smtp = server_from_url(settings.smtp_url)
+        self.mail_from = parse_mail_from(settings.mail_from)
         self.storage: Storage = storage_from_url(settings.storage_url)
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
-        self.listeners = Listeners(registry.listeners)
+        self.listeners = Listeners((*MAIL_LISTENERS, *registry.listeners))
         self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)
         self.tenants = TenantDirectory(
             self.database,
@@ -52,16 +57,20 @@ class Deployment:
             stack.push_async_callback(self.gate.close)
 
     @asynccontextmanager
-    async def operator_session(self, actor: Actor | None, reason: str) -> AsyncIterator[Db]:
+    async def operator_session(
+        self, actor: Actor | None, reason: str, origin: Origin | None = None
+    ) -> AsyncIterator[Db]:
         """Open a transaction that sees every tenant, by the operator role's own short-lived connection.
 
         Only `plugins.admin` and the command line may import what calls this (an import contract).
 
         Args:
             actor: The operator, for the audit log; None from the command line.
-            reason: Why, for the log.
+            reason: Why, for the audit log.
+            origin: The request that asks for it; the log then says which.
         """
-        origin = Origin(tenant_id=None, actor_id=actor.user_id if actor else None, request_id=reason)
+        origin = origin or Origin(tenant_id=None, actor_id=actor.user_id if actor else None, request_id=reason)
+        origin = structs.replace(origin, tenant_id=None)
         database = Database(self.settings.operator_database_url, deployment=self, pool_size=1)
         try:
             async with database.transaction(origin) as db:

@@ -130,7 +130,7 @@ class Dispatcher:
         started = time.monotonic()
         try:
             tenant = await self._tenant(claim)
-            if tenant is None or listener.plugin not in tenant.plugins:
+            if tenant is None or not listener.acts_among(tenant.plugins):
                 await self._postpone(claim, listener.plugin)
             else:
                 async with asyncio.timeout(_TIME_LIMIT_S):

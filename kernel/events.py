@@ -53,6 +53,10 @@ class Listener(msgspec.Struct, frozen=True):
         """The plugin that listens."""
         return self.name.partition(".")[0]
 
+    def acts_among(self, plugins: frozenset[str]) -> bool:
+        """Whether it hears of events where these plugins act; what the kernel does itself it does for every tenant."""
+        return self.plugin in plugins or self.plugin == "kernel"
+
 
 class Listeners:
     """Who listens for what in this deployment.
@@ -76,7 +80,7 @@ class Listeners:
 
     def acting(self, event: type[Event], plugins: frozenset[str]) -> list[str]:
         """Return the names of those who listen for an event and belong to one of these plugins."""
-        return [each.name for each in self._by_event.get(event, ()) if each.plugin in plugins]
+        return [each.name for each in self._by_event.get(event, ()) if each.acts_among(plugins)]
 
     async def announce(self) -> None:
         """Wake the dispatcher of this process, if there is one."""

@@ -16,6 +16,8 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.identity import Identity
+from kernel.mail.wording import MailTemplate
+from kernel.personal_data import PersonalData
 from kernel.settings import SettingsSpec
 from kernel.tasks import Task
 
@@ -64,8 +66,21 @@ def register_rebuild() -> Callable[[Db], Awaitable[None]]:  # type: ignore[empty
 
 
 @hookspec
+def register_mail_templates() -> Sequence[MailTemplate]:  # type: ignore[empty-body]
+    """Return the kinds of mail that the plugin sends, with their text in each language that it speaks."""
+
+
+@hookspec
 def register_settings() -> Sequence[SettingsSpec]:  # type: ignore[empty-body]
     """Return the typed settings that each tenant chooses; the category is the plugin's name."""
+
+
+@hookspec
+def register_personal_data() -> Sequence[PersonalData]:  # type: ignore[empty-body]
+    """Return what the plugin keeps about people, and how it is handed out and erased.
+
+    Whoever keeps anything by a user's id has to: an account is erased only once every plugin that keeps something acts.
+    """
 
 
 @hookspec(firstresult=True)

@@ -17,7 +17,7 @@ from kernel import task_runs
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.faults import describe
-from kernel.tasks import AnyTask, Job, TaskContext
+from kernel.tasks import AnyTask, Job, TaskContext, TaskPostponed, TaskRefused
 from kernel.tenancy import Tenant, TenantUnknown
 
 log = structlog.get_logger(__name__)
@@ -120,6 +120,11 @@ class JobRunner:
                 await self._perform(task, picked, job, tenant)
         except JobLost:
             raise
+        except TaskPostponed as later:
+            await self._give_up(picked, job, "queued", str(later), uncounted=1, delay_s=later.delay_s)
+        except TaskRefused as refusal:
+            await self._give_up(picked, job, "failed", str(refusal), error=refusal)
+            log.error("job.held", task=task.name, id=picked.id, reason=str(refusal))
         except Exception as error:
             log.warning("job.failed", task=task.name, id=picked.id, attempt=number, exc_info=True)
             if number < task.attempts:

@@ -17,7 +17,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 Purpose = Literal[
-    "jwt", "media", "code-lookup", "code-display", "csrf", "totp", "password", "refresh", "settings", "idempotency"
+    "jwt",
+    "media",
+    "code-lookup",
+    "code-display",
+    "csrf",
+    "totp",
+    "password",
+    "refresh",
+    "settings",
+    "idempotency",
+    "mail",
 ]
 
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)

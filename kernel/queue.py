@@ -27,6 +27,7 @@ from kernel import idempotency, task_runs
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.jobs import JobRunner, Picked
+from kernel.mail.outgoing import MAIL_TASKS
 from kernel.tasks import AnyTask, NoPayload, Task, enqueue_for_each
 
 SIDE_BY_SIDE = 10
@@ -76,6 +77,7 @@ async def _prune(db: Db, _payload: NoPayload) -> None:
 KERNEL_TASKS: tuple[AnyTask, ...] = (
     Task(name="kernel.prune_queue_log", payload=NoPayload, handle=_prune_log, schedule="17 * * * *", per="deployment"),
     Task(name="kernel.prune", payload=NoPayload, handle=_prune, schedule="23 */6 * * *"),
+    *MAIL_TASKS,
 )
 
 

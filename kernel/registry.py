@@ -19,6 +19,9 @@ from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hooks import Hooks
 from kernel.identity import Identity
+from kernel.mail.kernel_mails import KERNEL_MAILS
+from kernel.mail.wording import MailTemplate
+from kernel.personal_data import KERNEL_PERSONAL_DATA, PersonalData
 from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.revisions import MigrationChain
 from kernel.settings import SettingsSpec
@@ -55,6 +58,12 @@ class Registry:
             *self.rebuilds.values(),
         )
         check_once(self.plugins, "task", self.tasks)
+        self.personal_data: tuple[PersonalData, ...] = (
+            *KERNEL_PERSONAL_DATA,
+            *self._gather("register_personal_data", PersonalData, "kind of personal data"),
+        )
+        templates = (*KERNEL_MAILS, *self._gather("register_mail_templates", MailTemplate, "mail template"))
+        self.mail_templates: Mapping[str, MailTemplate] = {each.name: each for each in templates}
         self.demo_steps: tuple[DemoStep, ...] = self._gather("seed_demo", DemoStep, "demonstration step")
         self.commands = self._commands()
         self.routes = self._routes("register_routes")

@@ -35,6 +35,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "workers": (1, 1_000),
     "database_pool_size": (1, 1_000),
     "max_body_bytes": (1_000, 100_000_000),
+    "mails_per_hour": (1, 10_000_000),
     # Below 10 is for tests only.
     "password_hash_cost": (4, 16),
 }
@@ -76,6 +77,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Hosts and networks that may be fetched for a tenant (`kernel.outbound`) although private, and by http too."""
     public_url: str = ""
     """Scheme and port of every tenant's links, and their host where a tenant has none, such as `https://x.example`."""
+    smtp_url: str = ""
+    """`smtp://user:password@host:587` (STARTTLS), `smtps://` (TLS) or `smtp://host:25?security=none`."""
+    smtp_ca_file: str = ""
+    """Certificates that mail servers may have besides those that the system trusts."""
+    mail_from: str = ""
+    """Who sends mails, such as `Collegium <noreply@example.org>`; the tenant's name replaces one that is absent."""
+    mails_per_hour: int = 5_000
+    """So many of one tenant are sent in an hour; more of them wait."""
     password_hash_cost: int = 12
     database_pool_size: int = 20
     log_format: Literal["json", "console"] = "console"
@@ -172,6 +181,7 @@ def _parse(key: str, value: str, *, source: str) -> Any:
 def _check(settings: Settings) -> None:
     if not settings.is_embedded:
         _check_addresses(settings)
+    _check_mail(settings)
     if short := [key for key in settings.secret_keys if len(key) < 32]:
         raise SettingsError(f"Each of {PREFIX}SECRET_KEYS needs at least 32 characters; {len(short)} are shorter.")
     if len(set(settings.secret_keys)) < len(settings.secret_keys):
@@ -201,6 +211,12 @@ def _is_made_by(kind: Callable[[str], object], text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_mail(settings: Settings) -> None:
+    # What is wrong with the address itself is told by `kernel.mail.servers`.
+    if settings.smtp_url and not settings.mail_from:
+        raise SettingsError(f"With smtp_url set, {PREFIX}MAIL_FROM must say who sends the mails.")
 
 
 def _check_addresses(settings: Settings) -> None:

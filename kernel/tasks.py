@@ -33,6 +33,27 @@ _encoder = msgspec.json.Encoder()
 _BETWEEN_REPORTS_S = 0.5
 
 
+class TaskPostponed(Exception):
+    """Raised by a task that cannot be done yet; the attempt does not count.
+
+    Args:
+        reason: What it waits for, without personal data.
+        delay_s: When to try again, give or take a fifth.
+    """
+
+    def __init__(self, reason: str, delay_s: float) -> None:
+        super().__init__(reason)
+        self.delay_s = delay_s
+
+
+class TaskRefused(Exception):
+    """Raised by a task that no further attempt would help: the job is held for an operator at once.
+
+    Args:
+        reason: Why, without personal data.
+    """
+
+
 class NoPayload(msgspec.Struct, frozen=True):
     """For tasks that need to be told nothing, such as scheduled ones."""
 

@@ -18,6 +18,7 @@ from kernel.auth import Permission, Scope
 from kernel.choices import Secrets, read
 from kernel.db import Database, Origin
 from kernel.errors import NotFound
+from kernel.grants import granted
 from kernel.keys import Keyring
 from kernel.plugin import Contribution
 from kernel.settings import SettingsSpec
@@ -112,7 +113,7 @@ class Tenant:
     def grants(self, role: str) -> Mapping[str, Scope]:
         """Return what a role may, permission by permission, with its scope."""
         if role not in self._grants:
-            self._grants[role] = {each.name: each.roles[role] for each in self._permissions if role in each.roles}
+            self._grants[role] = granted(self._permissions, role, self._stored.get("roles"))
         return self._grants[role]
 
     def contributions(self, hook: str) -> tuple[Contribution, ...]:

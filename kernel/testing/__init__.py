@@ -5,6 +5,7 @@ Row-level security keeps schools apart, so a test needs no clean-up and sees wha
 """
 
 from kernel.testing.apps import App, AppFactory, app, app_with, deployment, litestar_app
+from kernel.testing.audit import AuditEntry
 from kernel.testing.clocks import FakeClock, fake_clock
 from kernel.testing.databases import (
     at_database,
@@ -15,6 +16,7 @@ from kernel.testing.databases import (
     settings,
     stack,
 )
+from kernel.testing.mailbox import Mailbox, ReceivedMail, mail_server, mail_socket, mailbox
 from kernel.testing.people import PASSWORD, Person
 from kernel.testing.queries import query_count
 from kernel.testing.recorder import Recorder, recorder
@@ -38,8 +40,11 @@ __all__ = [
     "PASSWORD",
     "App",
     "AppFactory",
+    "AuditEntry",
     "FakeClock",
+    "Mailbox",
     "Person",
+    "ReceivedMail",
     "Recorder",
     "School",
     "SchoolFactory",
@@ -54,6 +59,9 @@ __all__ = [
     "fake_clock",
     "instructor",
     "litestar_app",
+    "mail_server",
+    "mail_socket",
+    "mailbox",
     "make_database",
     "make_school",
     "new_school",

@@ -4,6 +4,7 @@ One PostgreSQL and one Valkey serve the whole run; each worker of pytest-xdist h
 one that the migrations built once. What runs on them is `kernel.testing.apps`.
 """
 
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 from zlib import crc32
@@ -55,7 +56,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Ite
 
 
 @pytest.fixture(scope="session")
-def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Settings:
+def settings(
+    stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_name: str, mail_socket: socket.socket
+) -> Settings:
     """Settings of a deployment with a database, a Redis number and a storage directory of this worker alone."""
     worker = run_worker_name or "gw0"
     number = int(worker.removeprefix("gw")) % 16
@@ -64,6 +67,8 @@ def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory, run_worker_
         storage_url=tmp_path_factory.mktemp("storage").resolve().as_uri(),
         secret_keys=("a key for tests only long enough for that 0123456789",),
         data_dir=stack.data_dir,
+        smtp_url=f"smtp://127.0.0.1:{mail_socket.getsockname()[1]}?security=none",
+        mail_from="noreply@collegium.test",
         password_hash_cost=4,
         outbound_allow=("127.0.0.1",),  # servers of the tests themselves
         log_level="error",

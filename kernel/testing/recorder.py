@@ -40,7 +40,9 @@ class Recorder:
         self._kept.clear()
 
     def watch(self, db: Db, event: Event) -> None:
-        """Keep an event once its transaction has committed."""
+        """Keep an event once its transaction has committed; not the kernel's own, of which no plugin may know."""
+        if event.name.startswith("kernel."):
+            return
         db.after_commit(partial(self._keep, db.tenant_id, event))
 
     async def _keep(self, tenant_id: UUID, event: Event) -> None:

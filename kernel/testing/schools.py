@@ -26,6 +26,7 @@ from kernel.ids import new_id
 from kernel.shapes import struct_shape
 from kernel.tables import tenant_hosts, tenants
 from kernel.tenancy import Tenant
+from kernel.testing.audit import AuditEntry, audit_entries
 from kernel.testing.people import PASSWORD, Person
 from kernel.testing.settling import bring_forward, settle_tenant
 
@@ -104,6 +105,11 @@ class School:
     async def bring_forward(self) -> None:
         """Make due what waits for its time in this school: delayed tasks, and what failed and is to be tried again."""
         await bring_forward(self.deployment, self.id)
+
+    async def audit_log(self, table: str | None = None) -> list[AuditEntry]:
+        """Return what the audit log says, oldest first, of one `schema.table` or of all."""
+        async with self.db() as db:
+            return await audit_entries(db, table)
 
     async def switch_on(self, *plugins: str) -> None:
         """Switch plugins on for this school, as its administrator does; what they count anew waits for `settle`."""

@@ -15,13 +15,16 @@ from kernel.deployment import Deployment
 from kernel.dispatch import Dispatcher
 from kernel.ids import new_id
 from kernel.jobs import JobRunner, Picked
+from kernel.mail.outgoing import SEND_MAIL
 
 _OF_TENANT = "CAST(CAST(convert_from(payload, 'UTF8') AS jsonb) ->> 'tenant_id' AS uuid) = CAST(:tenant_id AS uuid)"
 _PICK = text(f"""
     UPDATE queue.pgqueuer SET status = 'picked', queue_manager_id = CAST(:manager AS uuid), heartbeat = now()
     WHERE id = (
         SELECT id FROM queue.pgqueuer
-        WHERE status = 'queued' AND execute_after <= now() AND {_OF_TENANT}
+        WHERE status = 'queued' AND execute_after <= now()
+          AND (CAST(:tenant_id AS uuid) IS NULL OR {_OF_TENANT})
+          AND (CAST(:task AS text) IS NULL OR entrypoint = CAST(:task AS text))
         ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, entrypoint, payload
 """).columns(column("id"), column("entrypoint"), column("payload"))  # noqa: S608 - from constants
@@ -61,14 +64,28 @@ async def settle_tenant(deployment: Deployment, tenant_id: UUID) -> list[str]:
         await database.close()
 
 
-async def _run_due(deployment: Deployment, database: Database, runner: JobRunner, tenant_id: UUID) -> bool:
+async def settle_mails(deployment: Deployment) -> None:
+    """Deliver what is due and send the mails that are due, of every tenant."""
+    database = Database(deployment.settings.worker_database_url, deployment=deployment, pool_size=4)
+    try:
+        await Dispatcher(deployment, database, lanes=1).settle()
+        await _run_due(deployment, database, JobRunner(deployment, database), None, SEND_MAIL.name)
+    finally:
+        await database.close()
+
+
+async def _run_due(
+    deployment: Deployment, database: Database, runner: JobRunner, tenant_id: UUID | None, task: str | None = None
+) -> bool:
     """Run the jobs that are due, one at a time; return whether there was any."""
-    tasks = {task.name: task for task in deployment.registry.tasks}
+    from kernel.queue import KERNEL_TASKS  # import: start-up-time
+
+    tasks = {each.name: each for each in (*KERNEL_TASKS, *deployment.registry.tasks)}
     any_ran = False
     while True:
         manager = new_id()
         async with database.transaction(Origin(tenant_id=None)) as db:
-            job = await db.row(DueJob, _PICK, manager=manager, tenant_id=tenant_id)
+            job = await db.row(DueJob, _PICK, manager=manager, tenant_id=tenant_id, task=task)
         if job is None:
             return any_ran
         await runner.run(tasks[job.entrypoint], Picked(job.id, manager, job.payload))

@@ -14,5 +14,7 @@ UPDATE_USER = Permission(
     "auth.user.update", "Change a profile", {"admin": "any", "instructor": "own", "student": "own"}
 )
 MANAGE_USER = Permission("auth.user.manage", "Change role and status of an account", {"admin": "any"})
+DELETE_USER = Permission("auth.user.delete", "Delete an account and erase its owner's data", {"admin": "any"})
+EXPORT_USER = Permission("auth.user.export", "Get everything that is kept about somebody", {"admin": "any"})
 
-PERMISSIONS = (LIST_USERS, READ_USER, CREATE_USER, UPDATE_USER, MANAGE_USER)
+PERMISSIONS = (LIST_USERS, READ_USER, CREATE_USER, UPDATE_USER, MANAGE_USER, DELETE_USER, EXPORT_USER)

@@ -10,16 +10,20 @@ from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
 from kernel.identity import Identity
+from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
+from kernel.tasks import AnyTask
 from plugins.auth.cli import COMMANDS
 from plugins.auth.demo import STEPS
 from plugins.auth.events import EVENTS
 from plugins.auth.identity import Accounts
 from plugins.auth.listeners import LISTENERS
 from plugins.auth.permissions import PERMISSIONS
+from plugins.auth.personal_data import PERSONAL_DATA
 from plugins.auth.routes import ROUTES
 from plugins.auth.settings import SETTINGS
+from plugins.auth.tasks import TASKS
 
 PLUGIN = Plugin(
     name="auth",
@@ -55,6 +59,12 @@ def register_listeners() -> Sequence[Listener]:
 
 
 @hookimpl
+def register_tasks() -> Sequence[AnyTask]:
+    """Return the background work."""
+    return TASKS
+
+
+@hookimpl
 def register_settings() -> Sequence[SettingsSpec]:
     """Return the settings of a tenant."""
     return (SETTINGS,)
@@ -76,3 +86,9 @@ def seed_demo() -> Sequence[DemoStep]:
 def register_commands() -> Sequence[Command]:
     """Return the commands."""
     return COMMANDS
+
+
+@hookimpl
+def register_personal_data() -> Sequence[PersonalData]:
+    """Return what is kept about people."""
+    return PERSONAL_DATA

@@ -30,6 +30,7 @@ class User(Base):
     last_login: Mapped[datetime | None]
     email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
     is_operator: Mapped[bool] = mapped_column(server_default=text("false"))
+    deleted_at: Mapped[datetime | None] = mapped_column(comment="closed for good; erased once every plugin has done so")
 
 
 class UserProfile(Base):

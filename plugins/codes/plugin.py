@@ -8,10 +8,12 @@ from kernel.auth import Permission
 from kernel.demo import DemoStep
 from kernel.events import Event
 from kernel.hookspecs import hookimpl
+from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from plugins.codes.demo import STEPS
 from plugins.codes.events import EVENTS
 from plugins.codes.permissions import PERMISSIONS
+from plugins.codes.personal_data import PERSONAL_DATA
 from plugins.codes.routes import ROUTES
 
 PLUGIN = Plugin(
@@ -45,3 +47,9 @@ def register_events() -> Sequence[type[Event]]:
 def seed_demo() -> Sequence[DemoStep]:
     """Return the demonstration's codes."""
     return STEPS
+
+
+@hookimpl
+def register_personal_data() -> Sequence[PersonalData]:
+    """Return what is kept about people."""
+    return PERSONAL_DATA

@@ -9,6 +9,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
+from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
@@ -16,6 +17,7 @@ from plugins.courses.demo import STEPS
 from plugins.courses.events import EVENTS
 from plugins.courses.listeners import LISTENERS
 from plugins.courses.permissions import PERMISSIONS
+from plugins.courses.personal_data import PERSONAL_DATA
 from plugins.courses.routes import ROUTES
 from plugins.courses.settings import SETTINGS
 from plugins.courses.tasks import TASKS, rebuild
@@ -75,3 +77,9 @@ def register_settings() -> Sequence[SettingsSpec]:
 def seed_demo() -> Sequence[DemoStep]:
     """Return the demonstration's courses."""
     return STEPS
+
+
+@hookimpl
+def register_personal_data() -> Sequence[PersonalData]:
+    """Return what is kept about people."""
+    return PERSONAL_DATA

@@ -6,10 +6,12 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
 from kernel.hookspecs import hookimpl
+from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
 from plugins.media import permissions, routes, settings, tasks
+from plugins.media.personal_data import PERSONAL_DATA
 
 PLUGIN = Plugin(
     name="media",
@@ -48,3 +50,9 @@ def register_settings() -> Sequence[SettingsSpec]:
 def register_tasks() -> Sequence[AnyTask]:
     """Return the sweep of abandoned uploads."""
     return tasks.TASKS
+
+
+@hookimpl
+def register_personal_data() -> Sequence[PersonalData]:
+    """Return what is kept about people."""
+    return PERSONAL_DATA

@@ -16,7 +16,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 # Modules that only another tool loads, which then is there.
-LOADED_BY_TOOLS = {"kernel/mypy_plugin.py": {"mypy"}, "kernel/testing": {"pytest"}}
+LOADED_BY_TOOLS = {"kernel/mypy_plugin.py": {"mypy"}, "kernel/testing": {"aiosmtpd", "pytest"}}
 
 
 def declared() -> list[Requirement]:

@@ -13,6 +13,8 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
+from kernel.mail import MailTemplate
+from kernel.mail.kernel_mails import TEST_MAIL
 from kernel.own_routes import OWN_ROUTES
 from kernel.registry import KERNEL_PERMISSIONS, load_registry
 from kernel.settings import SettingsSpec
@@ -20,6 +22,7 @@ from kernel.tasks import NoPayload, Task
 from tests.kernel.fakes import fake, refusal, route
 from tests.kernel.lab.plugin import Accounts
 
+NEWS = MailTemplate(name="codes.news", title="News", placeholders={}, subject={"en": "News"}, body={"en": "None."})
 READ = Permission("codes.code.read", "Read codes", {"admin": "any"})
 
 
@@ -64,6 +67,7 @@ def test_registry_gathers_what_a_sound_plugin_registers() -> None:
         register_events=[Moved],
         register_listeners=[listener],
         register_tasks=[task],
+        register_mail_templates=[NEWS],
         register_settings=[SettingsSpec("codes", Options, "Codes")],
         register_routes=[handler],
         register_root_routes=[],
@@ -77,6 +81,7 @@ def test_registry_gathers_what_a_sound_plugin_registers() -> None:
     assert registry.events == (Moved,)
     assert registry.listeners == (listener,)
     assert registry.tasks == (task,)
+    assert registry.mail_templates == {"kernel.test_mail": TEST_MAIL, "codes.news": NEWS}
     assert [spec.category for spec in registry.settings] == ["general", "payment", "security", "codes"]
     assert registry.routes == {"codes": [handler]}
     assert isinstance(registry.identity, Accounts)
@@ -106,6 +111,10 @@ BAD_ITEMS = {
     "unknown scope": (
         {"register_permissions": [Permission("codes.code.read", "Read", {"admin": "all"})]},  # type: ignore[dict-item]
         "register_permissions: 'codes.code.read' gives 'all'; a scope is one of any, assigned, own.",
+    ),
+    "unprefixed mail template": (
+        {"register_mail_templates": [msgspec.structs.replace(NEWS, name="news")]},
+        "register_mail_templates: the name 'news' must begin with 'codes.'.",
     ),
     "unprefixed event": (
         {"register_events": [Stray]},

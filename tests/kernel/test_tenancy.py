@@ -4,6 +4,7 @@ from argparse import Namespace
 from typing import Any
 
 import pytest
+from sqlalchemy import column, text
 
 from kernel import operations
 from kernel.auth import Permission
@@ -17,6 +18,10 @@ from tests.kernel.fakes import KEYRING
 from tests.kernel.lab.plugin import LabSettings
 
 LAB = SettingsSpec("lab", LabSettings, "Lab")
+_SET_ROOMS = text(
+    "UPDATE kernel.tenants SET settings = jsonb_build_object('lab', jsonb_build_object('rooms', 9)),"
+    " version = version + 1 WHERE id = CAST(:tenant AS uuid) RETURNING version"
+).columns(column("version"))
 PERMISSIONS = (
     Permission("lab.thing.read", "Read", {"student": "own", "admin": "any", "": "assigned"}),
     Permission("annex.thing.read", "Read", {"admin": "any"}),
@@ -105,7 +110,7 @@ async def test_directory_asks_again_after_a_while_whatever_redis_says(
 async def test_directory_reloads_a_tenant_that_is_older_than_asked_for(lab: Process, school: School) -> None:
     tenants = lab.deployment.tenants
     async with lab.deployment.operator_session(None, "test") as db:
-        version = await db.value(operations._SET_SETTINGS, tenant=school.id, chosen={"lab": {"rooms": 9}})
+        version = await db.value(_SET_ROOMS, tenant=school.id)
 
     assert (await tenants.by_id(school.id)).setting(LAB, LabSettings).rooms == 1
     assert (await tenants.by_id(school.id, version=version)).setting(LAB, LabSettings).rooms == 9
@@ -147,11 +152,13 @@ async def test_host_that_is_added_and_removed_is_felt_at_once(
     address = f"http://new-{school.host}/api/v1/lab/open"
     assert (await client.get(address)).status_code == 404
 
-    added = await operations.change_hosts(lab.deployment, Namespace(slug=slug, add=[f"New-{school.host}"], remove=[]))
-    assert added.splitlines() == sorted([school.host, f"new-{school.host}"])
+    options = Namespace(slug=slug, add=[f"New-{school.host}"], remove=[], primary=None)
+    added = await operations.change_hosts(lab.deployment, options)
+    assert added.splitlines() == [school.host, f"new-{school.host}"]
     assert (await client.get(address)).json()["tenant"] == slug
 
-    removed = await operations.change_hosts(lab.deployment, Namespace(slug=slug, add=[], remove=[f"new-{school.host}"]))
+    options = Namespace(slug=slug, add=[], remove=[f"new-{school.host}"], primary=None)
+    removed = await operations.change_hosts(lab.deployment, options)
     assert removed == school.host
     assert (await client.get(address)).status_code == 404
 

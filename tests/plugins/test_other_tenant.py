@@ -27,6 +27,8 @@ NO_BODY: Body = lambda ids: {}  # noqa: E731
 OWN_PATH: dict[str, Body] = {
     "users_get": NO_BODY,
     "users_update": lambda ids: {"first_name": "Mallory"},
+    "users_delete": NO_BODY,
+    "users_export": NO_BODY,
     "categories_get": NO_BODY,
     "categories_update": lambda ids: {"name": "Taken"},
     "categories_delete": NO_BODY,
@@ -80,6 +82,7 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
 REFUSED_AT_ALL = {
     "admin": {"courses_enroll", "courses_drop", "access_codes_redeem"},
     "student": {
+        "users_delete", "users_export",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
         "courses_delete", "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",
         "courses_archive", "courses_feature", "courses_feature_no_more", "courses_order", "courses_students",
@@ -91,6 +94,7 @@ REFUSED_AT_ALL = {
 LISTS = ("/users", "/courses", "/courses?status=published", "/categories", "/access-codes", "/enrollments")
 NO_IDS = {
     "auth_register", "auth_login", "auth_refresh", "auth_logout", "users_me", "users_list", "users_create",
+    "users_delete_me", "users_export_me",
     "courses_list", "categories_list", "enrollments_list", "access_codes_list", "media_upload_video",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip

@@ -5,25 +5,24 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET, Struct, structs
-from sqlalchemy import Executable, bindparam, insert, select, update
+from msgspec import UNSET, structs
+from sqlalchemy import Executable, bindparam, insert, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from kernel.auth import Actor
 from kernel.db import Db
-from kernel.errors import Forbidden, NotFound
+from kernel.errors import NotFound
 from kernel.events import publish
 from kernel.tables import normalised
 from plugins.auth import passwords, rules
-from plugins.auth.actions import sessions
-from plugins.auth.errors import EmailTaken, LastAdmin, OwnAccount, RegistrationClosed
+from plugins.auth.actions.standing import change_standing
+from plugins.auth.errors import EmailTaken, RegistrationClosed
 from plugins.auth.events import RegisteredPerson, UserRegistered
 from plugins.auth.passwords import StoredPassword
-from plugins.auth.permissions import MANAGE_USER, UPDATE_USER, Role
+from plugins.auth.permissions import UPDATE_USER
 from plugins.auth.queries import users
 from plugins.auth.rules import PasswordContext
 from plugins.auth.schemas.registration import RegisterRequest
-from plugins.auth.schemas.texts import Status
 from plugins.auth.schemas.users import CreateUserRequest, UpdateUserRequest, UserDetails
 from plugins.auth.settings import SETTINGS, AuthSettings
 from plugins.auth.tables import User, UserProfile
@@ -46,15 +45,6 @@ _INSERT_USER = (
 _INSERT_PROFILE = insert(UserProfile).values(
     user_id=bindparam("user_id"), first_name=bindparam("first_name"), last_name=bindparam("last_name")
 )
-# One lock for every change of role or status in the tenant: two administrators who take each other's role away come
-# one after the other, and the second finds what the first one left.
-_LOCK_ADMINS = select(User.id).where(User.role == "admin", User.status == "active").order_by(User.id).with_for_update()
-_STANDING = select(User.role, User.status).where(User.id == bindparam("user"))
-
-
-class _Standing(Struct, frozen=True):
-    role: Role
-    status: Status
 
 
 async def register(db: Db, request: RegisterRequest) -> None:
@@ -149,30 +139,10 @@ async def update_user(db: Db, actor: Actor, user_id: UUID, request: UpdateUserRe
     changes = {name: value for name, value in structs.asdict(request).items() if value is not UNSET}
     standing = {name: changes.pop(name) for name in _OF_ACCOUNT & changes.keys()}
     if standing:
-        await _change_standing(db, actor, user_id, standing)
+        await change_standing(db, actor, user_id, standing)
     if changes:
         await _change_profile(db, user_id, changes)
     return await users.user_details(db, user_id)
-
-
-async def _change_standing(db: Db, actor: Actor, user_id: UUID, standing: Mapping[str, str]) -> None:
-    """Set role, status or both."""
-    if not actor.may(MANAGE_USER):
-        raise Forbidden
-    if user_id == actor.id:
-        raise OwnAccount
-    admins = await db.values(_LOCK_ADMINS)
-    before = await db.row(_Standing, _STANDING, user=user_id)
-    if before is None:
-        raise NotFound
-    after = structs.replace(before, **standing)
-    if admins == [user_id] and (after.role, after.status) != ("admin", "active"):
-        raise LastAdmin
-    await db.run(_update_user(frozenset(standing)), of_user=user_id, **standing)
-    if after.status != "active":
-        await sessions.end_sessions_of(db, user_id)
-    elif after.role != before.role:
-        await sessions.renew_sessions_of(db, user_id)
 
 
 async def _change_profile(db: Db, user_id: UUID, changes: Mapping[str, Any]) -> None:
@@ -181,11 +151,6 @@ async def _change_profile(db: Db, user_id: UUID, changes: Mapping[str, Any]) -> 
     names = {"first_name", "last_name"} & changes.keys()
     values = {**changes, **{name: changes[name].strip() for name in names}}
     await db.run(_update_profile(frozenset(values)), of_user=user_id, **values)
-
-
-@cache
-def _update_user(columns: frozenset[str]) -> Executable:
-    return update(User).where(User.id == bindparam("of_user")).values({each: bindparam(each) for each in columns})
 
 
 @cache

@@ -39,7 +39,7 @@ _DETAILS = (
         UserProfile.timezone,
     )
     .join(UserProfile, _WITH_PROFILE)
-    .where(User.id == bindparam("id"))
+    .where(User.id == bindparam("id"), User.deleted_at.is_(None))
 )
 
 
@@ -91,7 +91,7 @@ def _list_statements(filters: frozenset[str]) -> tuple[Executable, Executable]:
         "status": User.status == bindparam("status"),
         "q": text.ilike(bindparam("q"), escape="\\"),
     }
-    chosen = [conditions[name] for name in sorted(filters)]
+    chosen = [User.deleted_at.is_(None), *(conditions[name] for name in sorted(filters))]
     page = select(*_CARD).join(UserProfile, _WITH_PROFILE).where(*chosen)
     total = select(func.count()).select_from(User).join(UserProfile, _WITH_PROFILE).where(*chosen)
     in_order = page.order_by(UserProfile.last_name, UserProfile.first_name, User.id)

@@ -2,11 +2,12 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.auth.routes import me, registration, sessions, users
+from plugins.auth.routes import me, personal_data, registration, sessions, users
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *registration.HANDLERS,
     *sessions.HANDLERS,
     *me.HANDLERS,
     *users.HANDLERS,
+    *personal_data.HANDLERS,
 )

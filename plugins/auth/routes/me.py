@@ -1,11 +1,15 @@
 """One's own account."""
 
-from litestar import get
+from litestar import delete, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 from kernel.auth import Actor, signed_in
 from kernel.db import Db
+from kernel.routing import limited
+from plugins.auth.actions import erasure
 from plugins.auth.queries import users
+from plugins.auth.schemas.erasure import DeleteOwnAccountRequest, ErasureStarted
 from plugins.auth.schemas.users import UserDetails
 
 
@@ -15,4 +19,10 @@ async def read_me(db: Db, actor: Actor) -> UserDetails:
     return await users.user_details(db, actor.id)
 
 
-HANDLERS: tuple[HTTPRouteHandler, ...] = (read_me,)
+@delete("/users/me", guards=[signed_in], opt=limited("login"), status_code=202, operation_id="users_delete_me")
+async def delete_me(db: Db, actor: Actor, data: JSONBody[DeleteOwnAccountRequest]) -> ErasureStarted:
+    """Close one's own account for good, the password asked again; what is kept about its owner is erased."""
+    return ErasureStarted(await erasure.delete_own_account(db, actor, data.password))
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (read_me, delete_me)

@@ -3,16 +3,18 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar import get, patch, post
+from litestar import delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from kernel.auth import Actor, requires
 from kernel.db import Db
+from kernel.idempotency import idempotent
 from kernel.routing import Limit, Offset, Page
-from plugins.auth.actions import accounts
-from plugins.auth.permissions import CREATE_USER, LIST_USERS, READ_USER, UPDATE_USER, Role
+from plugins.auth.actions import accounts, erasure
+from plugins.auth.permissions import CREATE_USER, DELETE_USER, LIST_USERS, READ_USER, UPDATE_USER, Role
 from plugins.auth.queries import users
+from plugins.auth.schemas.erasure import ErasureStarted
 from plugins.auth.schemas.texts import Status
 from plugins.auth.schemas.users import CreateUserRequest, UpdateUserRequest, UserCard, UserDetails
 
@@ -52,4 +54,16 @@ async def update_user(db: Db, actor: Actor, user_id: FromPath[UUID], data: JSONB
     return await db.retrying(lambda: accounts.update_user(db, actor, user_id, data))
 
 
-HANDLERS: tuple[HTTPRouteHandler, ...] = (list_users, create_user, read_user, update_user)
+@delete(
+    "/users/{user_id:uuid}",
+    guards=[requires(DELETE_USER)],
+    opt=idempotent(),
+    status_code=202,
+    operation_id="users_delete",
+)
+async def delete_user(db: Db, actor: Actor, user_id: FromPath[UUID]) -> ErasureStarted:
+    """Close an account for good; what is kept about its owner is erased by a task."""
+    return ErasureStarted(await db.retrying(lambda: erasure.delete_user(db, actor, user_id)))
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (list_users, create_user, read_user, update_user, delete_user)

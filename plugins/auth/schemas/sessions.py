@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from kernel.routing import Body
-from plugins.auth.schemas.texts import RefreshTokenText
+from plugins.auth.schemas.texts import RefreshTokenText, TypedPassword
 from plugins.auth.schemas.users import UserDetails
 
 Method = Literal["password", "oauth", "invitation"]
@@ -17,7 +17,7 @@ class LoginRequest(Body, frozen=True):
     """An address and a password as somebody typed them."""
 
     email: Annotated[str, Meta(max_length=254)]
-    password: Annotated[str, Meta(max_length=128)]
+    password: TypedPassword
 
 
 class RefreshRequest(Body, frozen=True):

@@ -1,0 +1,11 @@
+"""Mails: plugins say what kinds there are and send them; the kernel words, keeps, sends and retries them.
+
+What a mail says is `wording`, a tenant's own words for it `templates`, the message `composing`, what waits `outgoing`,
+sending `delivery` with `servers` and `smtp`.
+"""
+
+from kernel.mail.outgoing import send
+from kernel.mail.servers import MailAddressInvalid
+from kernel.mail.wording import MailTemplate
+
+__all__ = ["MailAddressInvalid", "MailTemplate", "send"]

@@ -1,0 +1,74 @@
+"""Role and status of accounts: who may change them, and that somebody stays who can administer the tenant."""
+
+from collections.abc import Mapping
+from functools import cache
+from uuid import UUID
+
+from msgspec import Struct, structs
+from sqlalchemy import Executable, bindparam, select, update
+
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.errors import Forbidden, NotFound
+from plugins.auth.actions import sessions
+from plugins.auth.errors import LastAdmin, OwnAccount
+from plugins.auth.permissions import MANAGE_USER, Role
+from plugins.auth.schemas.texts import Status
+from plugins.auth.tables import User
+
+# One lock for every change of role or status in the tenant: two administrators who take each other's role away come
+# one after the other, and the second finds what the first one left.
+_LOCK_ADMINS = select(User.id).where(User.role == "admin", User.status == "active").order_by(User.id).with_for_update()
+_STANDING = select(User.role, User.status).where(User.id == bindparam("user"), User.deleted_at.is_(None))
+
+
+class AccountStanding(Struct, frozen=True):
+    """Role and status of an account."""
+
+    role: Role
+    status: Status
+
+
+async def change_standing(db: Db, actor: Actor, user_id: UUID, changes: Mapping[str, str]) -> None:
+    """Set role, status or both of somebody else's account, felt at that user's next request.
+
+    Needs: auth.user.manage
+    Emits: auth.sessions.changed
+
+    Raises:
+        NotFound: There is no such account.
+        Forbidden: Role and status are for administrators.
+        OwnAccount: Nobody changes their own role or status.
+        LastAdmin: Nobody could administer the tenant any more.
+    """
+    if not actor.may(MANAGE_USER):
+        raise Forbidden
+    if user_id == actor.id:
+        raise OwnAccount
+    before, is_last_admin = await locked_standing(db, user_id)
+    after = structs.replace(before, **changes)
+    if is_last_admin and (after.role, after.status) != ("admin", "active"):
+        raise LastAdmin
+    await db.run(_set_standing(frozenset(changes)), of_user=user_id, **changes)
+    if after.status != "active":
+        await sessions.end_sessions_of(db, user_id)
+    elif after.role != before.role:
+        await sessions.renew_sessions_of(db, user_id)
+
+
+async def locked_standing(db: Db, user_id: UUID) -> tuple[AccountStanding, bool]:
+    """Return an account's standing and whether it is the last active administrator's; both stay so until the commit.
+
+    Raises:
+        NotFound: There is no such account.
+    """
+    admins = await db.values(_LOCK_ADMINS)
+    standing = await db.row(AccountStanding, _STANDING, user=user_id)
+    if standing is None:
+        raise NotFound
+    return standing, admins == [user_id]
+
+
+@cache
+def _set_standing(columns: frozenset[str]) -> Executable:
+    return update(User).where(User.id == bindparam("of_user")).values({each: bindparam(each) for each in columns})

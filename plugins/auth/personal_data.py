@@ -1,0 +1,104 @@
+"""What auth keeps about people: handed out to them, and taken away when their account is erased.
+
+The row of an erased account stays, with nothing in it that points at anybody: others' rows hold its id.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import Uuid, bindparam, delete, func, select, update
+
+from kernel.db import Db
+from kernel.personal_data import PersonalData
+from plugins.auth.queries.users import user_details
+from plugins.auth.schemas.users import UserDetails
+from plugins.auth.tables import FailedLogin, Session, User, UserProfile
+
+NOBODY = ("Deleted", "account")
+_USER = bindparam("user", type_=Uuid)
+_NO_ACCOUNT: Mapping[str, Any] = {
+    "email": bindparam("email"),
+    "email_verified": False,
+    "password_hash": None,
+    "password_key_id": None,
+    "last_login": None,
+    "is_operator": False,
+}
+_ERASE_ACCOUNT = update(User).where(User.id == _USER).values(**_NO_ACCOUNT)
+_SAID = (column.key for column in UserProfile.__table__.columns if column.nullable)
+_ERASE_PROFILE = (
+    update(UserProfile)
+    .where(UserProfile.user_id == _USER)
+    .values(first_name=NOBODY[0], last_name=NOBODY[1], timezone="UTC", **dict.fromkeys(_SAID))
+)
+_SESSIONS = (
+    select(Session.opened_at, Session.last_seen_at, Session.revoked_at, Session.method, Session.address, Session.agent)
+    .where(Session.user_id == _USER)
+    .order_by(Session.opened_at)
+)
+_ERASE_SESSIONS = delete(Session).where(Session.user_id == _USER)
+_FAILED_LOGINS = (
+    select(FailedLogin.created_at, FailedLogin.reason, FailedLogin.address, FailedLogin.agent)
+    .where(FailedLogin.user_id == _USER)
+    .order_by(FailedLogin.created_at)
+)
+_ERASE_FAILED_LOGINS = select(func.auth.forget_failed_logins(bindparam("person", type_=Uuid)))
+
+
+class KeptSession(Struct, frozen=True):
+    """A sign-in and from where."""
+
+    opened_at: datetime
+    last_seen_at: datetime
+    revoked_at: datetime | None
+    method: str
+    address: str
+    agent: str
+
+
+class KeptFailedLogin(Struct, frozen=True):
+    """A sign-in that was refused and from where."""
+
+    created_at: datetime
+    reason: str
+    address: str
+    agent: str
+
+
+async def _account(db: Db, user_id: UUID) -> UserDetails:
+    return await user_details(db, user_id)
+
+
+async def _erase_account(db: Db, user_id: UUID) -> None:
+    # `.invalid` is nobody's mail for ever (RFC 2606).
+    await db.run(_ERASE_ACCOUNT, user=user_id, email=f"{user_id}@erased.invalid")
+    await db.run(_ERASE_PROFILE, user=user_id)
+
+
+async def _sessions(db: Db, user_id: UUID) -> list[KeptSession]:
+    return await db.rows(KeptSession, _SESSIONS, user=user_id)
+
+
+async def _erase_sessions(db: Db, user_id: UUID) -> None:
+    await db.run(_ERASE_SESSIONS, user=user_id)
+
+
+async def _failed_logins(db: Db, user_id: UUID) -> list[KeptFailedLogin]:
+    return await db.rows(KeptFailedLogin, _FAILED_LOGINS, user=user_id)
+
+
+async def _erase_failed_logins(db: Db, user_id: UUID) -> None:
+    await db.value(_ERASE_FAILED_LOGINS, person=user_id)
+
+
+PERSONAL_DATA = (
+    # First, and so erased last: others may still look the address up.
+    PersonalData(name="auth.account", title="Your account and profile", export=_account, erase=_erase_account),
+    PersonalData(name="auth.sessions", title="Your sign-ins", export=_sessions, erase=_erase_sessions),
+    PersonalData(
+        name="auth.failed_logins", title="Refused sign-ins", export=_failed_logins, erase=_erase_failed_logins
+    ),
+)

@@ -1,0 +1,80 @@
+"""Reads of polls."""
+
+from uuid import UUID
+
+from msgspec import structs
+from sqlalchemy import Integer, bindparam, func, select
+
+from kernel import clock
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.routing import Page, rows_for
+from polls import rules
+from polls.errors import PollNotFound, ResultsHidden
+from polls.permissions import MANAGE
+from polls.schemas import OptionCard, OptionResult, PollCard, PollDetails, PollResults
+from polls.settings import SETTINGS, PollsSettings
+from polls.tables import Option, Poll, Vote
+
+_CARD = select(Poll.id, Poll.question, Poll.author_id, Poll.closes_at, Poll.closed_at, Poll.votes, Poll.created_at)
+_PAGE = (
+    _CARD.order_by(Poll.id.desc()).limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
+)
+_COUNT = select(func.count()).select_from(Poll)
+_BY_ID = _CARD.where(Poll.id == bindparam("poll_id"))
+_OPTIONS = select(Option.id, Option.label).where(Option.poll_id == bindparam("poll_id")).order_by(Option.position)
+_MINE = select(Vote.option_id).where(Vote.poll_id == bindparam("poll_id"), Vote.user_id == bindparam("user_id"))
+_RESULTS = (
+    select(Option.id, Option.label, func.count(Vote.id).label("votes"))
+    .outerjoin(Vote, Vote.option_id == Option.id)
+    .where(Option.poll_id == bindparam("poll_id"))
+    .group_by(Option.tenant_id, Option.id)
+    .order_by(Option.position)
+)
+
+
+async def poll_page(db: Db, *, limit: int, offset: int) -> Page[PollCard]:
+    """Return the polls, newest first."""
+    cards = await db.rows(PollCard, _PAGE, limit=rows_for(limit), offset=offset)
+    return Page(cards, await db.value(_COUNT), rows_for(limit), offset)
+
+
+async def poll_details(db: Db, actor: Actor, poll_id: UUID) -> PollDetails:
+    """Return a poll with its options and the actor's own vote.
+
+    Raises:
+        PollNotFound: There is none.
+    """
+    card = await _card(db, poll_id)
+    return PollDetails(
+        **structs.asdict(card),
+        is_open=_is_open(card),
+        options=await db.rows(OptionCard, _OPTIONS, poll_id=poll_id),
+        my_option_id=await db.value(_MINE, poll_id=poll_id, user_id=actor.id),
+    )
+
+
+async def poll_results(db: Db, actor: Actor, poll_id: UUID) -> PollResults:
+    """Return how often each option was chosen.
+
+    Raises:
+        PollNotFound: There is no such poll.
+        ResultsHidden: It is still open, and the tenant shows results only then.
+    """
+    card = await _card(db, poll_id)
+    chosen = db.tenant.setting(SETTINGS, PollsSettings)
+    may_manage = actor.may(MANAGE) and actor.limited_to(MANAGE) in (None, card.author_id)
+    if not rules.shows_results(chosen.results_shown, still_open=_is_open(card), may_manage=may_manage):
+        raise ResultsHidden
+    return PollResults(card.question, _is_open(card), await db.rows(OptionResult, _RESULTS, poll_id=poll_id))
+
+
+async def _card(db: Db, poll_id: UUID) -> PollCard:
+    card = await db.row(PollCard, _BY_ID, poll_id=poll_id)
+    if card is None:
+        raise PollNotFound
+    return card
+
+
+def _is_open(card: PollCard) -> bool:
+    return rules.is_open(closes_at=card.closes_at, closed_at=card.closed_at, now=clock.now())

@@ -1,0 +1,1 @@
+"""The tests of polls; fixtures come from `kernel.testing`."""
