@@ -10,8 +10,8 @@ from joserfc.jws import JWSRegistry
 from litestar import Request
 from litestar.exceptions import NotAuthorizedException
 
-from kernel.auth import ISSUER
 from kernel.keys import Keyring
+from kernel.tokens import ISSUER
 
 SET_TENANT = "SELECT set_config('app.tenant', $1, true), set_config('app.actor', $2, true)"
 """For row-level security and the audit log, which both stacks have."""

@@ -52,13 +52,13 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.idempotency": ("idempotent",),
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
-    "kernel.keys": ("Keyring", "UnknownKey"),
+    "kernel.keys": ("DecryptionFailed", "Keyring", "UnknownKey"),
     "kernel.mail": ("MailAddressInvalid", "MailTemplate", "send"),
     "kernel.outbound": ("Answer", "OutboundFailed", "OutboundRefused", "fetch", "resolve_public"),
     "kernel.personal_data": ("PersonalData", "PersonalDataExport", "erase_all", "export_all"),
     "kernel.plugin": ("Contribution", "Plugin"),
     "kernel.problems": ("UnsupportedMedia",),
-    "kernel.routing": ("Body", "Limit", "Offset", "Page", "limited", "rows_for"),
+    "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
     "kernel.settings": ("SecretText", "SettingsSpec"),
     "kernel.storage": (
         "ByteRange",
@@ -82,6 +82,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "tenant_unique",
     ),
     "kernel.tasks": ("AnyTask", "NoPayload", "Task", "TaskContext", "enqueue"),
+    "kernel.tenancy": ("Tenant",),
     "kernel.testing": (
         "App",
         "AppFactory",
@@ -94,4 +95,5 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "SchoolFactory",
         "Settle",
     ),
+    "kernel.tokens": ("SignedTokens", "TokenInvalid"),
 }

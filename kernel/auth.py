@@ -1,4 +1,4 @@
-"""Who is asking and what they may do: Actor, Permission, the two route guards, access tokens.
+"""Who is asking and what they may do: Actor, Permission, the two route guards, what an access token says.
 
 How passwords, sessions and accounts are kept is an identity plugin's concern (`kernel.identity`); how a request
 is admitted stands in `kernel.gate`.
@@ -11,19 +11,15 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
-from joserfc.jws import JWSRegistry
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from kernel import clock
 from kernel.errors import Forbidden, Unauthenticated
-from kernel.keys import Keyring
+from kernel.keys import Keyring, Purpose
+from kernel.tokens import Algorithm, SignedTokens, TokenInvalid
 
 Scope = Literal["any", "assigned", "own"]
-ISSUER = "collegium"
 ACCESS_TTL_S = 15 * 60
 _REACH: Mapping[str, int] = {"own": 1, "assigned": 2, "any": 3}
 _MOST_VERIFIED = 10_000
@@ -172,40 +168,27 @@ class AccessClaims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessTokens:
-    """Makes and verifies access tokens: HS256 JWTs of 15 minutes, `typ` at+jwt (RFC 9068, RFC 8725)."""
+    """Makes and verifies access tokens: JWTs of 15 minutes, `typ` at+jwt (RFC 9068), signed as the deployment says."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keys = [(key.kid, OctKey.import_key(key.key)) for key in keyring.derive("jwt")]
-        self._by_kid = dict(self._keys)
-        self._registry = JWSRegistry(algorithms=["HS256"])
-        self._claims = jwt.JWTClaimsRegistry(
-            now=lambda: int(clock.now().timestamp()),
-            iss={"essential": True, "value": ISSUER},
-            aud={"essential": True, "value": ISSUER},
-            exp={"essential": True},
-        )
+    def __init__(self, keyring: Keyring, algorithm: Algorithm = "HS256") -> None:
+        # A key of its own for each algorithm, so that a public key is never taken for a shared secret.
+        purpose: Purpose = "jwt" if algorithm == "HS256" else "jwt-eddsa"
+        self._tokens = SignedTokens(keyring, purpose, "at+jwt", algorithm=algorithm)
         self._verified: OrderedDict[bytes, AccessClaims] = OrderedDict()
 
     def issue(
         self, *, user_id: UUID, tenant_id: UUID, session_id: UUID, role: str, patterns: Sequence[str]
     ) -> tuple[str, int]:
         """Return a token and the seconds until it expires."""
-        kid, key = self._keys[0]
-        issued = int(clock.now().timestamp())
         claims = {
-            "iss": ISSUER,
-            "aud": ISSUER,
             "sub": str(user_id),
             "user_id": str(user_id),
             "tenant": str(tenant_id),
             "session": str(session_id),
             "role": role,
             "permissions": list(patterns),
-            "iat": issued,
-            "exp": issued + ACCESS_TTL_S,
         }
-        header = {"alg": "HS256", "typ": "at+jwt", "kid": kid}
-        return jwt.encode(header, claims, key, registry=self._registry), ACCESS_TTL_S
+        return self._tokens.sign(claims, ACCESS_TTL_S), ACCESS_TTL_S
 
     def verify(self, token: str) -> AccessClaims:
         """Return the claims of a valid token.
@@ -230,16 +213,6 @@ class AccessTokens:
 
     def _decode(self, token: str) -> AccessClaims:
         try:
-            decoded = jwt.decode(token, self._key_of, registry=self._registry)
-            if decoded.header.get("typ") != "at+jwt":
-                raise Unauthenticated("This is not an access token.")
-            self._claims.validate(decoded.claims)
-            return msgspec.convert(decoded.claims, AccessClaims, strict=False)
-        except (JoseError, ValueError, TypeError, msgspec.ValidationError) as error:
+            return msgspec.convert(self._tokens.read(token), AccessClaims, strict=False)
+        except (TokenInvalid, msgspec.ValidationError) as error:
             raise Unauthenticated("The access token is not valid.") from error
-
-    def _key_of(self, guest: Any) -> OctKey:
-        key = self._by_kid.get(str(guest.headers().get("kid", "")))
-        if key is None:
-            raise Unauthenticated("The access token's key is no longer in use.")
-        return key

@@ -17,6 +17,7 @@ from kernel.registry import Registry
 from kernel.settings import Settings
 from kernel.storage import Storage, storage_from_url
 from kernel.tenancy import TenantDirectory
+from kernel.tickets import Tickets
 
 
 class Deployment:
@@ -27,12 +28,13 @@ class Deployment:
         self.registry = registry
         self.set_aside = dict(set_aside or {})
         self.keyring = Keyring(settings.secret_keys)
-        self.tokens = AccessTokens(self.keyring)
+        self.tokens = AccessTokens(self.keyring, settings.token_algorithm)
         self.smtp = server_from_url(settings.smtp_url)
         self.mail_from = parse_mail_from(settings.mail_from)
         self.storage: Storage = storage_from_url(settings.storage_url)
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
+        self.tickets = Tickets(self.redis)
         self.listeners = Listeners((*MAIL_LISTENERS, *registry.listeners))
         self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)
         self.tenants = TenantDirectory(

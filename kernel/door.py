@@ -46,6 +46,13 @@ class PluginNotEnabled(NotFound):
     title = "This part is not switched on here."
 
 
+class SessionRestricted(Forbidden):
+    """The session is not a full one yet: a second factor must be set up first."""
+
+    code = "kernel.session_restricted"
+    title = "Set up a second factor first; your school asks for one."
+
+
 def access_cookie_name(*, secure: bool) -> str:
     """Return the name of the cookie with the access token; `__Host-` wherever the browser sees https."""
     return f"__Host-{ACCESS_COOKIE}" if secure else ACCESS_COOKIE
@@ -194,6 +201,11 @@ class Door:
             session = await self._stored_session(tenant, claims, origin, refill=admission is not None)
         if session is None or session.user_id != claims.user_id:
             raise Unauthenticated("This session has ended. Sign in again.")
+        handler = cast("HTTPRouteHandler", scope["route_handler"])
+        if self._is_shut_to(tenant, session, handler):
+            if public not in (handler.guards or ()):
+                raise SessionRestricted
+            return Actor(tenant.id, address=arrival.address, grants=tenant.grants("")), tenant
         return (
             Actor(
                 tenant_id=tenant.id,
@@ -206,6 +218,12 @@ class Door:
             ),
             tenant,
         )
+
+    def _is_shut_to(self, tenant: Tenant, session: SessionState, handler: HTTPRouteHandler) -> bool:
+        """Whether the session must become a full one before it may use this route."""
+        identity = self._deployment.registry.identity
+        is_restricted = identity is not None and identity.is_restricted(tenant, session)
+        return is_restricted and not handler.opt.get("open_to_restricted")
 
     async def _gate(
         self, tenant: Tenant, claims: AccessClaims | None, arrival: Arrival, handler: HTTPRouteHandler

@@ -1,11 +1,14 @@
 """What the kernel asks of the plugin that keeps accounts: find a session, make the first account."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 import msgspec
 
 from kernel.db import Db
+
+if TYPE_CHECKING:
+    from kernel.tenancy import Tenant
 
 
 class SessionState(msgspec.Struct, frozen=True):
@@ -14,6 +17,8 @@ class SessionState(msgspec.Struct, frozen=True):
     user_id: UUID
     role: str
     is_operator: bool = False
+    second_factor: bool = False
+    """Whether a second factor was proved in this session."""
 
 
 class Identity(Protocol):
@@ -21,6 +26,13 @@ class Identity(Protocol):
 
     async def session_state(self, db: Db, session_id: UUID) -> SessionState | None:
         """Return the session if it lives and its user may sign in; None otherwise. One indexed read."""
+        ...
+
+    def is_restricted(self, tenant: "Tenant", session: SessionState) -> bool:
+        """Whether the session must first become a full one. Asked at every request, so it waits for nothing.
+
+        Until then it reaches only routes marked with `kernel.routing.OPEN_TO_RESTRICTED`; at public ones it is nobody.
+        """
         ...
 
     async def create_user(

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 Purpose = Literal[
     "jwt",
+    "jwt-eddsa",
     "media",
     "code-lookup",
     "code-display",
@@ -28,6 +29,8 @@ Purpose = Literal[
     "settings",
     "idempotency",
     "mail",
+    "mfa",
+    "recovery",
 ]
 
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
@@ -111,6 +114,10 @@ class Keyring:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = AESGCM(self._keys[purpose][self.newest_kid]).encrypt(nonce, plaintext, aad)
         return f"{self.newest_kid}.{urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def is_newest(self, token: str) -> bool:
+        """Whether the newest key encrypted this, so that it outlives the older ones."""
+        return token.startswith(f"{self.newest_kid}.")
 
     def decrypt(self, purpose: Purpose, token: str, aad: bytes) -> bytes:
         """Return what `encrypt` was given.

@@ -18,6 +18,9 @@ from kernel.registry import Registry
 T = TypeVar("T")
 MOST_ROWS = 100
 
+OPEN_TO_RESTRICTED: Mapping[str, Any] = {"open_to_restricted": True}
+"""The `opt` of a route that a restricted session may use, to become a full one (`kernel.identity`)."""
+
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Limit = Annotated[int, Parameter(ge=1, le=2**31 - 1, description="At most so many; more than 100 counts as 100.")]

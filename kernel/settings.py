@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     storage_url: str = ""
     secret_keys: tuple[str, ...] = ()
     """Newest first, each at least 32 characters; the environment variable separates them with commas."""
+    token_algorithm: Literal["HS256", "EdDSA"] = "HS256"  # noqa: S105 - a name
+    """What signs access tokens; after a change every client refreshes its token once."""
     data_dir: Path = Path(".collegium")
     host: str = "127.0.0.1"
     port: int = 8000

@@ -59,6 +59,48 @@ class SignInAgain(Forbidden):
     title = "Sign in again to do this."
 
 
+class MfaTokenInvalid(Unauthenticated):
+    """The token of the first step is unknown, used, tried too often, or its five minutes are over."""
+
+    code = "auth.mfa_token_invalid"
+    title = "Sign in again from the start."
+
+
+class WrongCode(Unauthenticated):
+    """The code is none of this account, or was used before."""
+
+    code = "auth.wrong_code"
+    title = "This code does not count. Wait for the next one."
+
+
+class TotpOn(Conflict):
+    """An authenticator app is set up already."""
+
+    code = "auth.totp_on"
+    title = "An authenticator app is set up already. Remove it first."
+
+
+class TotpNotBegun(Conflict):
+    """There is no secret that waits for its first code."""
+
+    code = "auth.totp_not_begun"
+    title = "Begin setting up the authenticator app first."
+
+
+class SecondFactorOff(Conflict):
+    """The account has no second factor that recovery codes could stand in for."""
+
+    code = "auth.second_factor_off"
+    title = "Set up a second factor first."
+
+
+class SecondFactorNeeded(Conflict):
+    """The tenant asks the actor's role for a second factor, and this is the last one."""
+
+    code = "auth.second_factor_needed"
+    title = "Your school asks for a second factor. Set up another one before you remove this."
+
+
 class RefreshInvalid(Unauthenticated):
     """No refresh token, one that we never made, or one whose time is over."""
 

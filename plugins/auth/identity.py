@@ -4,8 +4,10 @@ from uuid import UUID
 
 from kernel.db import Db
 from kernel.identity import SessionState
+from kernel.tenancy import Tenant
 from plugins.auth.actions import accounts
 from plugins.auth.queries import sessions
+from plugins.auth.settings import SETTINGS, AuthSettings
 
 
 class Accounts:
@@ -14,6 +16,10 @@ class Accounts:
     async def session_state(self, db: Db, session_id: UUID) -> SessionState | None:
         """Return the session if it lives and its user may sign in."""
         return await sessions.session_state(db, session_id)
+
+    def is_restricted(self, tenant: Tenant, session: SessionState) -> bool:
+        """Whether the tenant asks this role for a second factor that the session has not proved."""
+        return not session.second_factor and session.role in tenant.setting(SETTINGS, AuthSettings).mfa_required_for
 
     async def create_user(
         self,

@@ -13,6 +13,8 @@ from sqlalchemy import Uuid, bindparam, delete, func, select, update
 
 from kernel.db import Db
 from kernel.personal_data import PersonalData
+from plugins.auth.actions.second_factors import drop_second_factors
+from plugins.auth.queries.second_factors import factors_of, stored_totp
 from plugins.auth.queries.users import user_details
 from plugins.auth.schemas.users import UserDetails
 from plugins.auth.tables import FailedLogin, Session, User, UserProfile
@@ -59,6 +61,13 @@ class KeptSession(Struct, frozen=True):
     agent: str
 
 
+class KeptSecondFactors(Struct, frozen=True):
+    """Since when an authenticator app is set up, and how many recovery codes are left."""
+
+    totp_since: datetime | None
+    recovery_codes_left: int
+
+
 class KeptFailedLogin(Struct, frozen=True):
     """A sign-in that was refused and from where."""
 
@@ -94,10 +103,22 @@ async def _erase_failed_logins(db: Db, user_id: UUID) -> None:
     await db.value(_ERASE_FAILED_LOGINS, person=user_id)
 
 
+async def _second_factors(db: Db, user_id: UUID) -> KeptSecondFactors:
+    totp = await stored_totp(db, user_id)
+    factors = await factors_of(db, user_id)
+    return KeptSecondFactors(totp.confirmed_at if totp else None, factors.recovery_codes_left)
+
+
 PERSONAL_DATA = (
     # First, and so erased last: others may still look the address up.
     PersonalData(name="auth.account", title="Your account and profile", export=_account, erase=_erase_account),
     PersonalData(name="auth.sessions", title="Your sign-ins", export=_sessions, erase=_erase_sessions),
+    PersonalData(
+        name="auth.second_factors",
+        title="Your second factors",
+        export=_second_factors,
+        erase=drop_second_factors,
+    ),
     PersonalData(
         name="auth.failed_logins", title="Refused sign-ins", export=_failed_logins, erase=_erase_failed_logins
     ),

@@ -1,6 +1,6 @@
 """What a tenant decides about signing in and registering."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -23,6 +23,8 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):
     registration_open: bool = True
     require_verified_email: bool = False
     password: PasswordPolicy = PasswordPolicy()
+    mfa_required_for: tuple[Literal["admin", "instructor", "student"], ...] = ()
+    """Roles that need a second factor; without one their sessions can do nothing but set it up."""
 
 
 SETTINGS = SettingsSpec("auth", AuthSettings, "Sign-in and registration")

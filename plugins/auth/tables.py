@@ -1,4 +1,4 @@
-"""The schema `auth`: accounts, profiles, sessions, failed sign-ins."""
+"""The schema `auth`: accounts, profiles, sessions, second factors, failed sign-ins."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -61,6 +61,7 @@ class Session(Base, audited=False):
     user_id: Mapped[UUID]
     refresh_hash: Mapped[bytes] = mapped_column(comment="SHA-256 of the newest refresh token's secret")
     method: Mapped[str] = mapped_column(server_default=text("'password'"))
+    second_factor: Mapped[bool] = mapped_column(server_default=text("false"))
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
     rotated_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -71,6 +72,30 @@ class Session(Base, audited=False):
     agent: Mapped[str]
 
 
+class TotpFactor(Base):
+    """The secret that an account shares with an authenticator app; it counts once a code has confirmed it."""
+
+    __tablename__ = "totp_factors"
+    __table_args__ = (tenant_reference("user_id", "auth.users"), tenant_unique("user_id"))
+
+    user_id: Mapped[UUID]
+    secret: Mapped[str] = secret_column(comment="encrypted")
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int | None] = mapped_column(comment="time step of the newest code that was used")
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the second factor once."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (tenant_reference("user_id", "auth.users"), tenant_unique("user_id", "code_hash"))
+
+    user_id: Mapped[UUID]
+    code_hash: Mapped[bytes] = secret_column()
+    code_key_id: Mapped[str]
+    used_at: Mapped[datetime | None]
+
+
 class FailedLogin(Base, audited=False, append_only=True):
     """A refused sign-in; without a user if nobody has the address, which is not kept."""
 
@@ -78,7 +103,7 @@ class FailedLogin(Base, audited=False, append_only=True):
     __table_args__ = (
         tenant_reference("user_id", "auth.users"),
         Index(None, "tenant_id", "user_id"),
-        one_of("reason", "unknown_user", "wrong_password", "suspended", "inactive", "email_not_verified"),
+        one_of("reason", "unknown_user", "wrong_password", "wrong_code", "suspended", "inactive", "email_not_verified"),
     )
 
     user_id: Mapped[UUID | None]

@@ -10,6 +10,7 @@ import pytest
 from kernel import operations
 from kernel.db import Origin
 from kernel.gate import session_key
+from kernel.identity import SessionState
 from kernel.ids import new_id
 from kernel.settings import Settings
 from kernel.testing import School
@@ -56,6 +57,33 @@ async def test_guard_lets_in_whoever_may(
     answer = await client.request(method, path, headers=headers, json=THING if method == "POST" else None)
 
     assert outcome(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/lab/pledge", (200, "")),
+        ("/lab/me", (403, "kernel.session_restricted")),
+        ("/lab/things", (403, "kernel.session_restricted")),
+        ("/lab/nowhere", (404, "kernel.route_unknown")),
+    ],
+)
+async def test_restricted_session_reaches_only_what_makes_it_a_full_one(
+    school: School, client: httpx.AsyncClient, path: str, expected: tuple[int, str]
+) -> None:
+    novice = await sign_in(school, "novice")
+
+    # The second time Redis knows the session.
+    for _ in range(2):
+        assert outcome(await client.get(path, headers=novice.headers)) == expected
+
+
+async def test_restricted_session_is_nobody_at_public_doors(school: School, client: httpx.AsyncClient) -> None:
+    novice = await sign_in(school, "novice")
+
+    answer = await client.get("/lab/open", headers=novice.headers)
+
+    assert (answer.status_code, answer.json()["user_id"], answer.json()["role"]) == (200, None, "")
 
 
 async def test_handler_is_told_who_asks(school: School, client: httpx.AsyncClient) -> None:
@@ -201,7 +229,7 @@ async def test_session_that_redis_lost_is_found_in_postgresql_and_kept_again(
 
     assert (await client.get("/lab/me", headers=user.headers)).status_code == 200
     kept = await lab.deployment.redis.get(key)
-    assert msgspec.json.decode(kept or b"") == {"user_id": str(user.user_id), "role": "student", "is_operator": False}
+    assert msgspec.json.decode(kept or b"", type=SessionState) == SessionState(user.user_id, "student")
 
     await lab.deployment.redis.delete(key)
     assert (await client.get("/lab/me", headers=user.headers)).status_code == 200

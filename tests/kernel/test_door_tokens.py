@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 
-from kernel.auth import ACCESS_TTL_S, ISSUER, AccessTokens
+from kernel.auth import ACCESS_TTL_S, AccessTokens
 from kernel.clock import now
 from kernel.deployment import Deployment
 from kernel.errors import Unauthenticated
@@ -20,6 +22,7 @@ from kernel.ids import new_id
 from kernel.keys import Keyring
 from kernel.settings import Settings
 from kernel.testing import FakeClock, School
+from kernel.tokens import ISSUER, Algorithm, SignedTokens, TokenInvalid
 from tests.kernel.conftest import Process, SignedIn, process, sign_in
 
 
@@ -231,6 +234,65 @@ def test_tokens_of_another_deployment_are_refused(lab_settings: Settings) -> Non
 
     with pytest.raises(Unauthenticated):
         ours.verify(token)
+
+
+def test_token_of_the_other_algorithm_is_refused(lab_settings: Settings) -> None:
+    keyring = Keyring(lab_settings.secret_keys)
+    by_name = {"HS256": AccessTokens(keyring), "EdDSA": AccessTokens(keyring, "EdDSA")}
+    for name, alg, other in (("HS256", "HS256", "EdDSA"), ("EdDSA", "Ed25519", "HS256")):
+        token, _ = by_name[name].issue(
+            user_id=new_id(), tenant_id=new_id(), session_id=new_id(), role="student", patterns=[]
+        )
+        assert unpacked(token)[0] == {"alg": alg, "typ": "at+jwt", "kid": keyring.newest_kid}
+        assert by_name[name].verify(token).role == "student"
+        with pytest.raises(Unauthenticated):
+            by_name[other].verify(token)
+
+
+def test_public_key_is_no_secret_to_sign_with(lab_settings: Settings) -> None:
+    keyring = Keyring(lab_settings.secret_keys)
+    tokens = AccessTokens(keyring, "EdDSA")
+    token, _ = tokens.issue(user_id=new_id(), tenant_id=new_id(), session_id=new_id(), role="student", patterns=[])
+    header, claims = unpacked(token)
+    public_key = Ed25519PrivateKey.from_private_bytes(keyring.derive("jwt-eddsa")[0].key).public_key()
+    raw = public_key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    pem = public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    for key in (raw, pem, keyring.derive("jwt-eddsa")[0].key, keyring.derive("jwt")[0].key):
+        for alg in ("HS256", "Ed25519", "EdDSA"):
+            with pytest.raises(Unauthenticated):
+                tokens.verify(signed(key, {**header, "alg": alg}, claims))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "EdDSA"])
+def test_token_that_brings_a_key_is_judged_by_ours(lab_settings: Settings, algorithm: Algorithm) -> None:
+    tokens = AccessTokens(Keyring(lab_settings.secret_keys), algorithm)
+    token, _ = tokens.issue(user_id=new_id(), tenant_id=new_id(), session_id=new_id(), role="student", patterns=[])
+    header, claims = unpacked(token)
+    key = OKPKey.generate_key("Ed25519")
+    registry = jws.JWSRegistry(algorithms=["Ed25519"], strict_check_header=False)
+    for brought in (
+        {"jwk": key.as_dict(private=False)},
+        {"jku": "https://evil.example/keys"},
+        {"x5u": "https://e.example"},
+    ):
+        own = {**header, "alg": "Ed25519", **brought}
+        with pytest.raises(Unauthenticated):
+            tokens.verify(jws.serialize_compact(own, json.dumps(claims), key, registry=registry))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "EdDSA"])
+def test_kind_of_token_is_taken_for_no_other(lab_settings: Settings, algorithm: Algorithm) -> None:
+    keyring = Keyring(lab_settings.secret_keys)
+    access = AccessTokens(keyring, algorithm)
+    others = [SignedTokens(keyring, "mfa", "mfa+jwt"), SignedTokens(keyring, "mfa", "at+jwt")]
+    others.append(SignedTokens(keyring, "jwt", "mfa+jwt"))
+    claims = {name: str(new_id()) for name in ("sub", "user_id", "tenant", "session")}
+    token, _ = access.issue(user_id=new_id(), tenant_id=new_id(), session_id=new_id(), role="student", patterns=[])
+    for other in others:
+        with pytest.raises(Unauthenticated):
+            access.verify(other.sign({**claims, "role": "admin"}, 60))
+        with pytest.raises(TokenInvalid):
+            other.read(token)
 
 
 # --- where the token is read from ------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ OWN_PATH: dict[str, Body] = {
     "users_update": lambda ids: {"first_name": "Mallory"},
     "users_delete": NO_BODY,
     "users_export": NO_BODY,
+    "users_reset_mfa": NO_BODY,
     "categories_get": NO_BODY,
     "categories_update": lambda ids: {"name": "Taken"},
     "categories_delete": NO_BODY,
@@ -83,6 +84,7 @@ REFUSED_AT_ALL = {
     "admin": {"courses_enroll", "courses_drop", "access_codes_redeem"},
     "student": {
         "users_delete", "users_export",
+        "users_reset_mfa",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
         "courses_delete", "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",
         "courses_archive", "courses_feature", "courses_feature_no_more", "courses_order", "courses_students",
@@ -93,8 +95,9 @@ REFUSED_AT_ALL = {
 }  # fmt: skip
 LISTS = ("/users", "/courses", "/courses?status=published", "/categories", "/access-codes", "/enrollments")
 NO_IDS = {
-    "auth_register", "auth_login", "auth_refresh", "auth_logout", "users_me", "users_list", "users_create",
     "users_delete_me", "users_export_me",
+    "auth_register", "auth_login", "auth_refresh", "auth_logout", "auth_mfa", "auth_mfa_get", "auth_totp_begin",
+    "auth_totp_confirm", "auth_totp_remove", "auth_recovery_codes", "users_me", "users_list", "users_create",
     "courses_list", "categories_list", "enrollments_list", "access_codes_list", "media_upload_video",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip

@@ -15,16 +15,17 @@ from kernel import clock
 from kernel.db import Db
 from kernel.errors import DomainError
 from kernel.identity import SessionState
+from plugins.auth import mfa_tokens
 from plugins.auth.actions.sessions import Tokens, agent_of, open_session
 from plugins.auth.errors import AccountInactive, AccountSuspended, BadCredentials, EmailNotVerified
-from plugins.auth.queries import sessions, users
+from plugins.auth.queries import second_factors, sessions, users
 from plugins.auth.queries.sessions import Standing
 from plugins.auth.schemas.sessions import Method, MfaRequired
 from plugins.auth.schemas.users import UserDetails
 from plugins.auth.settings import SETTINGS, AuthSettings
 from plugins.auth.tables import FailedLogin, User
 
-Refusal = Literal["unknown_user", "wrong_password", "suspended", "inactive", "email_not_verified"]
+Refusal = Literal["unknown_user", "wrong_password", "wrong_code", "suspended", "inactive", "email_not_verified"]
 _REFUSALS: Mapping[Refusal, type[DomainError]] = {
     "suspended": AccountSuspended,
     "inactive": AccountInactive,
@@ -40,7 +41,7 @@ _NOTE_LOGIN = (
     update(User)
     .where(User.id == bindparam("user"), User.status == "active")
     .values(last_login=bindparam("now", type_=DateTime(timezone=True)))
-    .returning(User.id.label("user_id"), User.role, User.is_operator)
+    .returning(User.role, User.is_operator)
 )
 
 
@@ -49,6 +50,13 @@ class SignedIn(Struct, frozen=True):
 
     user: UserDetails
     tokens: Tokens
+    owes_second_factor: bool
+    """The session can do nothing until a second factor is set up."""
+
+
+class _Admitted(Struct, frozen=True):
+    role: str
+    is_operator: bool
 
 
 async def admit(db: Db, user_id: UUID, *, method: Method) -> SignedIn | MfaRequired:
@@ -63,15 +71,49 @@ async def admit(db: Db, user_id: UUID, *, method: Method) -> SignedIn | MfaRequi
         AccountSuspended: And its like; the refusal is kept.
         BadCredentials: The account went or was closed meanwhile.
     """
-    standing = await sessions.standing(db, user_id)
-    if standing is None:
+    _check_standing(db, await standing_of(db, user_id))
+    factors = await second_factors.factors_of(db, user_id)
+    if factors.any:
+        token = mfa_tokens.issue(db, user_id, method)
+        return MfaRequired(mfa_token=token, methods=factors.methods, expires_in=mfa_tokens.TTL_S)
+    return await _open(db, user_id, method, second_factor=False)
+
+
+async def admit_with_second_factor(db: Db, user_id: UUID, *, method: Method) -> SignedIn:
+    """Let in whoever has proved both factors.
+
+    Raises:
+        AccountSuspended: And its like; the refusal is kept.
+        BadCredentials: The account went or was closed meanwhile.
+    """
+    _check_standing(db, await standing_of(db, user_id))
+    return await _open(db, user_id, method, second_factor=True)
+
+
+async def _open(db: Db, user_id: UUID, method: Method, *, second_factor: bool) -> SignedIn:
+    # The status is asked again by the statement itself: it may have changed since.
+    who = await db.row(_Admitted, _NOTE_LOGIN, user=user_id, now=clock.now())
+    if who is None:
         raise BadCredentials
-    _check_standing(db, standing)
-    # Asked again by the statement itself: the status may have changed since.
-    state = await db.row(SessionState, _NOTE_LOGIN, user=user_id, now=clock.now())
-    if state is None:
+    state = SessionState(user_id, who.role, is_operator=who.is_operator, second_factor=second_factor)
+    wanted = db.tenant.setting(SETTINGS, AuthSettings).mfa_required_for
+    return SignedIn(
+        user=await users.user_details(db, user_id),
+        tokens=await open_session(db, state, method=method),
+        owes_second_factor=not second_factor and who.role in wanted,
+    )
+
+
+async def standing_of(db: Db, user_id: UUID) -> Standing:
+    """Return whether an account may sign in.
+
+    Raises:
+        BadCredentials: It is gone.
+    """
+    account = await sessions.standing(db, user_id)
+    if account is None:
         raise BadCredentials
-    return SignedIn(await users.user_details(db, user_id), await open_session(db, state, method=method))
+    return account
 
 
 def _check_standing(db: Db, account: Standing) -> None:

@@ -37,6 +37,7 @@ _INSERT_SESSION = insert(Session).values(
     user_id=bindparam("user_id"),
     refresh_hash=bindparam("refresh_hash"),
     method=bindparam("method"),
+    second_factor=bindparam("second_factor"),
     opened_at=_NOW,
     rotated_at=_NOW,
     expires_at=bindparam("expires_at"),
@@ -89,6 +90,11 @@ _END_OTHERS = (
     .values(revoked_at=_NOW)
     .returning(Session.id)
 )
+_NOTE_FACTOR = (
+    update(Session)
+    .where(Session.id == bindparam("session"), Session.revoked_at.is_(None))
+    .values(second_factor=bindparam("proved"))
+)
 _LIVING = select(Session.id).where(Session.user_id == bindparam("user"), Session.revoked_at.is_(None))
 
 
@@ -121,6 +127,7 @@ async def open_session(db: Db, state: SessionState, *, method: Method) -> Tokens
         user_id=state.user_id,
         refresh_hash=refresh_tokens.fingerprint(secret),
         method=method,
+        second_factor=state.second_factor,
         now=now,
         expires_at=now + REFRESH_TTL,
         absolute_expires_at=now + ABSOLUTE_TTL,
@@ -234,6 +241,15 @@ async def end_other_sessions(db: Db, actor: Actor) -> None:
         raise Unauthenticated
     ended = await db.values(_END_OTHERS, user=actor.id, kept=actor.session_id, now=clock.now())
     await _tell(db, actor.id, ended)
+
+
+async def note_second_factor(db: Db, actor: Actor, *, proved: bool) -> None:
+    """Keep whether the actor's session has proved a second factor, felt at the next request.
+
+    Emits: auth.sessions.changed
+    """
+    if actor.session_id is not None and await db.run(_NOTE_FACTOR, session=actor.session_id, proved=proved):
+        await _tell(db, actor.id, [actor.session_id])
 
 
 async def renew_sessions_of(db: Db, user_id: UUID) -> None:

@@ -2,11 +2,12 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.auth.routes import me, personal_data, registration, sessions, users
+from plugins.auth.routes import me, personal_data, registration, second_factors, sessions, users
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *registration.HANDLERS,
     *sessions.HANDLERS,
+    *second_factors.HANDLERS,
     *me.HANDLERS,
     *users.HANDLERS,
     *personal_data.HANDLERS,

@@ -1,6 +1,7 @@
 """What is answered to whoever signs in, the same at every way in."""
 
 from litestar import Response
+from msgspec import UNSET
 
 from kernel.door import Arrival
 from plugins.auth.actions.admission import SignedIn
@@ -18,5 +19,6 @@ def admission_answer(admitted: SignedIn | MfaRequired, arrival: Arrival) -> Resp
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
         expires_in=tokens.expires_in,
+        mfa_enrolment_required=True if admitted.owes_second_factor else UNSET,
     )
     return Response(answer, cookies=sign_in_cookies(tokens, secure=arrival.is_secure))

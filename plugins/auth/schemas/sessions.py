@@ -27,13 +27,17 @@ class RefreshRequest(Body, frozen=True):
 
 
 class SignInAnswer(Struct, frozen=True, kw_only=True):
-    """Who has signed in, and their tokens."""
+    """Who has signed in, and their tokens.
+
+    With `mfa_enrolment_required` they can do nothing but set up a second factor, which their school asks for.
+    """
 
     user: UserDetails
     access_token: str
     refresh_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no password
     expires_in: int
+    mfa_enrolment_required: Literal[True] | UnsetType = UNSET
 
 
 class MfaRequired(Struct, frozen=True, kw_only=True):

@@ -19,8 +19,9 @@ from kernel.idempotency import idempotent
 from kernel.identity import Identity, SessionState
 from kernel.ids import new_id
 from kernel.plugin import Plugin
-from kernel.routing import Body, Limit, Offset, Page, limited, rows_for
+from kernel.routing import OPEN_TO_RESTRICTED, Body, Limit, Offset, Page, limited, rows_for
 from kernel.settings import SettingsSpec
+from kernel.tenancy import Tenant
 from tests.kernel.lab import statements
 from tests.kernel.lab.statements import Thing
 
@@ -87,6 +88,10 @@ class Accounts:
         """Return the session if it is there and not revoked."""
         return await db.row(SessionState, statements.LIVE_SESSION, wanted=session_id)
 
+    def is_restricted(self, tenant: Tenant, session: SessionState) -> bool:
+        """Say that novices must pledge first."""
+        return session.role == "novice"
+
     async def create_user(
         self,
         db: Db,
@@ -111,6 +116,12 @@ async def open_to_all(db: Db, actor: Actor) -> Whereabouts:
 @get("/lab/me", guards=[signed_in], operation_id="lab_me")
 async def me(db: Db, actor: Actor) -> Whereabouts:
     """Say who asks, if somebody does."""
+    return Whereabouts(db.tenant.slug, actor.id, actor.role, actor.address, db.origin.request_id)
+
+
+@get("/lab/pledge", guards=[signed_in], opt=OPEN_TO_RESTRICTED, operation_id="lab_pledge")
+async def pledge(db: Db, actor: Actor) -> Whereabouts:
+    """Say who asks, also to whoever has not pledged yet."""
     return Whereabouts(db.tenant.slug, actor.id, actor.role, actor.address, db.origin.request_id)
 
 
@@ -194,7 +205,7 @@ async def free(request: Request[Any, Any, Any]) -> dict[str, str]:
 @hookimpl
 def register_routes() -> Sequence[HTTPRouteHandler]:
     """Return the routes."""
-    return [open_to_all, me, things, thing, make, make_slowly, echo, login, redeem, fault, refuse, sever, free]
+    return [open_to_all, me, pledge, things, thing, make, make_slowly, echo, login, redeem, fault, refuse, sever, free]
 
 
 @hookimpl

@@ -58,7 +58,7 @@ ADD_ATTEMPT = insert(attempts).values(id=func.gen_random_uuid(), what=bindparam(
 ATTEMPTS = select(attempts.c.what).order_by(attempts.c.what)
 ADD_SESSION = insert(sessions).values(id=bindparam("id"), user_id=bindparam("user_id"), role=bindparam("role"))
 REVOKE_SESSION = update(sessions).where(sessions.c.id == bindparam("wanted", type_=Uuid)).values(revoked=True)
-LIVE_SESSION = select(sessions.c.user_id, sessions.c.role, false().label("is_operator")).where(
-    sessions.c.id == bindparam("wanted", type_=Uuid), ~sessions.c.revoked
-)
+LIVE_SESSION = select(
+    sessions.c.user_id, sessions.c.role, false().label("is_operator"), false().label("second_factor")
+).where(sessions.c.id == bindparam("wanted", type_=Uuid), ~sessions.c.revoked)
 END_BACKEND = select(func.pg_terminate_backend(func.pg_backend_pid()))

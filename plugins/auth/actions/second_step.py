@@ -1,0 +1,54 @@
+"""The second step of signing in: a code after the first factor. Who owes one, `admission` decides."""
+
+from kernel.db import Db
+from plugins.auth import mfa_tokens
+from plugins.auth.actions.admission import SignedIn, admit_with_second_factor, record_failure, standing_of
+from plugins.auth.actions.codes import use_code
+from plugins.auth.actions.tries import count_try
+from plugins.auth.errors import MfaTokenInvalid, WrongCode
+from plugins.auth.mfa_tokens import MfaClaims
+
+MOST_TRIES = 5
+_TRIES, _USED = "auth.mfa-tries", "auth.mfa-used"
+
+
+async def sign_in_with_code(db: Db, *, mfa_token: str, code: str) -> SignedIn:
+    """Admit whoever holds the token of the first step and a code of the second factor.
+
+    Raises:
+        MfaTokenInvalid: The token is used, tried too often, or its time is over.
+        WrongCode: The code is none of the account's, or was used before.
+        RateLimited: The account was tried too often, by whichever door.
+    """
+    claims = await begin_second_step(db, mfa_token)
+    if await use_code(db, claims.user_id, code) is None:
+        record_failure(db, claims.user_id, "wrong_code")
+        raise WrongCode
+    return await finish_second_step(db, claims)
+
+
+async def begin_second_step(db: Db, mfa_token: str) -> MfaClaims:
+    """Count one try of a second factor and return who tries.
+
+    Raises:
+        MfaTokenInvalid: The token is used, tried too often, or its time is over.
+        RateLimited: The account was tried too often, by whichever door.
+    """
+    claims = mfa_tokens.read(db, mfa_token)
+    tries = await db.deployment.tickets.count(db.tenant_id, _TRIES, claims.jti, ttl_s=mfa_tokens.TTL_S)
+    if tries > MOST_TRIES:
+        raise MfaTokenInvalid
+    account = await standing_of(db, claims.user_id)
+    await count_try(db, account.email)
+    return claims
+
+
+async def finish_second_step(db: Db, claims: MfaClaims) -> SignedIn:
+    """Admit whoever has proved the second factor; the token counts no more.
+
+    Raises:
+        MfaTokenInvalid: Somebody else was faster with the same token.
+    """
+    if not await db.deployment.tickets.claim(db.tenant_id, _USED, claims.jti, ttl_s=mfa_tokens.TTL_S):
+        raise MfaTokenInvalid
+    return await admit_with_second_factor(db, claims.user_id, method=claims.method)
