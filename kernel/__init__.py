@@ -58,6 +58,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.personal_data": ("PersonalData", "PersonalDataExport", "erase_all", "export_all"),
     "kernel.plugin": ("Contribution", "Plugin"),
     "kernel.problems": ("UnsupportedMedia",),
+    "kernel.replicas": ("reads_only",),
     "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
     "kernel.settings": ("SecretText", "SettingsSpec"),
     "kernel.storage": (

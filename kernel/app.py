@@ -24,6 +24,7 @@ from kernel.plugin import KERNEL_VERSION, LoadedPlugin, discover
 from kernel.problems import problem_response
 from kernel.reader import JsonDocument, ReaderPage, reader_routes
 from kernel.registry import load_registry
+from kernel.replicas import is_reading
 from kernel.routing import StrictRequest, mount
 from kernel.settings import Settings, SettingsError
 
@@ -75,7 +76,13 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
     async def provide_db(scope: Scope, actor: Actor) -> AsyncIterator[Db]:  # noqa: ARG001 - see below
         """Open the request's transaction with its first statement; commit it before the answer starts."""
         # It asks for the actor so that the two are provided one after the other: side by side costs a task group.
-        async with deployment.database.transaction(scope["state"]["origin"], scope["state"]["tenant"]) as db:
+        state = scope["state"]
+        async with deployment.database.transaction(
+            state["origin"],
+            state["tenant"],
+            read_only=is_reading(scope["route_handler"]),
+            replica=state.get("replica"),
+        ) as db:
             yield db
 
     def provide_actor(scope: Scope) -> Actor:

@@ -16,6 +16,7 @@ from kernel.commands import Command
 from kernel.events import Event
 from kernel.idempotency import is_idempotent
 from kernel.plugin import LoadedPlugin, PluginError
+from kernel.replicas import is_reading
 from kernel.tables import check_tables
 
 API = "/api/v1"
@@ -115,6 +116,8 @@ def check_routes(
                 if not isinstance(handler, HTTPRouteHandler):
                     raise plugin.broken(f"{handler!r} is no HTTP route handler.")
                 _check_guards(plugin, handler, known)
+                if is_reading(handler) and not handler.http_methods <= {"GET", "HEAD"}:
+                    raise _broken(plugin, handler, "only reads, it says, and takes another method than GET.")
                 if is_idempotent(handler) and "db" not in handler.parsed_fn_signature.parameters:
                     raise _broken(plugin, handler, "is idempotent and asks for no db, where its key would be kept.")
                 for path in handler.paths:

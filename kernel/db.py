@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 import structlog
 from advanced_alchemy.config import EngineConfig, SQLAlchemyAsyncConfig
+from advanced_alchemy.config.routing import RoutingConfig
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +25,8 @@ from kernel.errors import Unavailable
 from kernel.statements import plan_for
 
 if TYPE_CHECKING:
+    from advanced_alchemy.routing import RoutingAsyncSessionMaker
+
     from kernel.deployment import Deployment
     from kernel.tenancy import Tenant
 
@@ -107,11 +110,25 @@ class Db:
     each is compiled once and runs on the driver's own connection.
     """
 
-    def __init__(self, engine: AsyncEngine, origin: Origin, deployment: "Deployment", tenant: "Tenant | None") -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        origin: Origin,
+        deployment: "Deployment",
+        tenant: "Tenant | None",
+        *,
+        read_only: bool = False,
+        replica: AsyncEngine | None = None,
+    ) -> None:
         self.origin = origin
         self.deployment = deployment
         self._tenant = tenant
         self._engine = engine
+        self._replica = replica
+        self._opening = f"BEGIN READ ONLY; {origin.prelude()}" if read_only else f"BEGIN; {origin.prelude()}"
+        self._read_only = read_only
+        self._wrote = False
+        self._position: int | None = None
         self._pooled: PoolProxiedConnection | None = None
         self._driver: asyncpg.Connection[Any] | None = None
         self._always: list[tuple[Executable, dict[str, Any]]] = []
@@ -135,6 +152,7 @@ class Db:
         """Return every row as a Struct whose fields are the selected columns, in their order."""
         plan = plan_for(statement)
         make = plan.maker(kind)
+        self._wrote |= plan.writes
         driver = self._driver or await self._begin()
         return [make(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
 
@@ -142,6 +160,7 @@ class Db:
         """Return the first row as a Struct, or None."""
         plan = plan_for(statement)
         make = plan.maker(kind)
+        self._wrote |= plan.writes
         driver = self._driver or await self._begin()
         record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
         return None if record is None else make(record)
@@ -149,6 +168,7 @@ class Db:
     async def value(self, statement: Executable, /, **parameters: Any) -> Any:
         """Return the first column of the first row, or None."""
         plan = plan_for(statement)
+        self._wrote |= plan.writes
         driver = self._driver or await self._begin()
         record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
         return None if record is None else plan.first(record)
@@ -156,12 +176,14 @@ class Db:
     async def values(self, statement: Executable, /, **parameters: Any) -> list[Any]:
         """Return the first column of every row."""
         plan = plan_for(statement)
+        self._wrote |= plan.writes
         driver = self._driver or await self._begin()
         return [plan.first(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
 
     async def run(self, statement: Executable, /, **parameters: Any) -> int:
         """Run a statement and return how many rows it touched."""
         plan = plan_for(statement)
+        self._wrote |= plan.writes
         driver = self._driver or await self._begin()
         status = await driver.execute(plan.sql, *plan.arguments(parameters))
         count = status.rpartition(" ")[2]
@@ -170,11 +192,13 @@ class Db:
     async def run_many(self, statement: Executable, parameters: Sequence[dict[str, Any]]) -> None:
         """Run one statement for many sets of parameters, pipelined by the driver."""
         plan = plan_for(statement)
+        self._wrote |= plan.writes
         driver = self._driver or await self._begin()
         await driver.executemany(plan.sql, [plan.arguments(each) for each in parameters])
 
     async def driver(self) -> "asyncpg.Connection[Any]":
         """Return the driver's connection inside this transaction, for a library that wants one."""
+        self._wrote = True
         return self._driver or await self._begin()
 
     def record_always(self, statement: Executable, /, **parameters: Any) -> None:
@@ -203,26 +227,35 @@ class Db:
             return await action()
 
     async def _begin(self) -> "asyncpg.Connection[Any]":
+        if self._replica is not None:
+            try:
+                return await self._begin_at(self._replica)
+            except DatabaseUnavailable:
+                self.deployment.replicas.lost(self._replica)
+                self._replica = None
+        return await self._begin_at(self._engine)
+
+    async def _begin_at(self, engine: AsyncEngine) -> "asyncpg.Connection[Any]":
         try:
             # Pooled connections may all have died with their server since their last use; nothing has run yet.
-            for _ in range(cast("QueuePool", self._engine.pool).size() + 1):
-                if (driver := await self._connect()) is not None:
+            for _ in range(cast("QueuePool", engine.pool).size() + 1):
+                if (driver := await self._connect(engine)) is not None:
                     return driver
         except _CANNOT_CONNECT as error:
             raise DatabaseUnavailable from error
         raise DatabaseUnavailable
 
-    async def _connect(self) -> "asyncpg.Connection[Any] | None":
+    async def _connect(self, engine: AsyncEngine) -> "asyncpg.Connection[Any] | None":
         """Return a connection inside the transaction; None if the one that the pool gave is dead."""
         try:
-            self._pooled = await self._engine.raw_connection()
+            self._pooled = await engine.raw_connection()
         except AsyncAdapt_asyncpg_dbapi.Error as error:
             # So SQLAlchemy wraps what the server answers to a new connection.
             raise error.__cause__ or error from None
         driver = cast("asyncpg.Connection[Any]", self._pooled.driver_connection)
         try:
             # Tenant and actor ride in the BEGIN message: one round trip less (measured: a fifth of a transaction).
-            await driver.execute(f"BEGIN; {self.origin.prelude()}")
+            await driver.execute(self._opening)
         except _LOST_CONNECTION:
             self._give_back(broken=True)
             return None
@@ -247,13 +280,16 @@ class Db:
             self._give_back()
 
     async def _commit(self) -> None:
-        for statement, parameters in self._always:
-            await self.run(statement, **parameters)
+        if not self._read_only:
+            for statement, parameters in self._always:
+                await self.run(statement, **parameters)
         driver, self._driver = self._driver, None
         if driver is None:
             return
         try:
             status = await driver.execute("COMMIT")
+            if self._wrote and self.deployment.settings.replica_database_urls:
+                self._position = await _position(driver)
         except _LOST_CONNECTION as error:
             raise OutcomeUnknown from error
         finally:
@@ -281,13 +317,25 @@ class Db:
                 log.exception("after_commit.failed")
 
 
-class Database:
-    """The connections of one database role."""
+async def _position(driver: "asyncpg.Connection[Any]") -> int | None:
+    """Return how far the log has got, for readings that must see what was just committed; best effort."""
+    try:
+        position: int = await driver.fetchval("SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint)")
+    except (asyncpg.PostgresError, *_LOST_CONNECTION):
+        log.warning("position.unknown")
+        return None
+    return position
 
-    def __init__(self, url: str, *, deployment: "Deployment", pool_size: int = 20) -> None:
+
+class Database:
+    """The connections of one database role, to the primary and, for the app role, to replicas."""
+
+    def __init__(
+        self, url: str, *, deployment: "Deployment", pool_size: int = 20, replica_urls: Sequence[str] = ()
+    ) -> None:
         self._deployment = deployment
-        self.engine = SQLAlchemyAsyncConfig(
-            connection_string=url,
+        routes = SQLAlchemyAsyncConfig(
+            routing_config=RoutingConfig(primary_connection_string=url, read_replicas=list(replica_urls)),
             engine_config=EngineConfig(
                 pool_size=pool_size,
                 max_overflow=0,
@@ -296,12 +344,29 @@ class Database:
                 pool_reset_on_return=None,  # type: ignore[arg-type]  # its annotation forgot None
                 connect_args={"timeout": 5},
             ),
-        ).get_engine()
+        )
+        self._engines = cast("RoutingAsyncSessionMaker", routes.create_session_maker())
+        self.engine = self._engines.primary_engine
+        self.replica_engines = self._engines.replica_engines
 
     @asynccontextmanager
-    async def transaction(self, origin: Origin, tenant: "Tenant | None" = None) -> AsyncIterator[Db]:
-        """Open a transaction: committed when the block ends, rolled back when it raises."""
-        db = Db(self.engine, origin, self._deployment, tenant)
+    async def transaction(
+        self,
+        origin: Origin,
+        tenant: "Tenant | None" = None,
+        *,
+        read_only: bool = False,
+        replica: AsyncEngine | None = None,
+    ) -> AsyncIterator[Db]:
+        """Open a transaction: committed when the block ends, rolled back when it raises.
+
+        Args:
+            origin: For whom, caused by whom.
+            tenant: With its settings.
+            read_only: PostgreSQL refuses every write.
+            replica: Where to read; the primary if it does not answer.
+        """
+        db = Db(self.engine, origin, self._deployment, tenant, read_only=read_only, replica=replica)
         try:
             yield db
             await db._commit()
@@ -312,6 +377,10 @@ class Database:
             if lost:
                 raise DatabaseUnavailable from error
             raise
+        if db._position is not None and origin.tenant_id and origin.actor_id:
+            await self._deployment.gate.tell_position(origin.tenant_id, origin.actor_id, db._position)
+        if read_only:
+            await self._write_always(db)
         await db._finish(db._after_commit)
 
     async def _write_always(self, refused: Db) -> None:
@@ -332,4 +401,4 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.engine.dispose()
+        await self._engines.close_all()

@@ -14,6 +14,7 @@ from kernel.keys import Keyring
 from kernel.mail.outgoing import MAIL_LISTENERS
 from kernel.mail.servers import parse_mail_from, server_from_url
 from kernel.registry import Registry
+from kernel.replicas import Replicas
 from kernel.settings import Settings
 from kernel.storage import Storage, storage_from_url
 from kernel.tenancy import TenantDirectory
@@ -36,7 +37,13 @@ class Deployment:
         self.gate = Gate(self.redis)
         self.tickets = Tickets(self.redis)
         self.listeners = Listeners((*MAIL_LISTENERS, *registry.listeners))
-        self.database = Database(settings.database_url, deployment=self, pool_size=settings.database_pool_size)
+        self.database = Database(
+            settings.database_url,
+            deployment=self,
+            pool_size=settings.database_pool_size,
+            replica_urls=settings.replica_database_urls,
+        )
+        self.replicas = Replicas(self.database, self.database.replica_engines)
         self.tenants = TenantDirectory(
             self.database,
             registry.acting,
@@ -49,11 +56,13 @@ class Deployment:
     async def open(self) -> None:
         """Prepare what must exist before the first request."""
         await self.storage.prepare()
+        await self.replicas.open()
 
     async def close(self) -> None:
         """Close every connection."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.replicas.close)
             stack.push_async_callback(self.storage.aclose)
             stack.push_async_callback(self.redis.aclose)
             stack.push_async_callback(self.gate.close)

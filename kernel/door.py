@@ -13,8 +13,10 @@ from urllib.parse import parse_qsl
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kernel.auth import AccessClaims, Actor, public
+from kernel import clock
+from kernel.auth import ACCESS_TTL_S, AccessClaims, Actor, public
 from kernel.categories import SECURITY, RateLimits, SecuritySettings
 from kernel.db import Origin
 from kernel.deployment import Deployment
@@ -22,6 +24,7 @@ from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited,
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
 from kernel.idempotency import is_idempotent
 from kernel.identity import SessionState
+from kernel.replicas import MOST_BEHIND_S, is_reading
 from kernel.tenancy import Tenant
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -158,11 +161,22 @@ class Door:
         plugin = handler.opt.get("plugin")
         if plugin is not None and plugin not in tenant.plugins:
             raise PluginNotEnabled
+        if is_reading(handler):
+            state["replica"] = self._replica(claims, state.get("wrote"))
         scope["user"] = actor
         state["tenant"] = tenant
         state["arrival"] = arrival
         key = self._idempotency_key(arrival) if is_idempotent(handler) else ""
         state["origin"] = Origin(tenant.id, actor.user_id, origin.request_id, origin.address, origin.agent, key)
+
+    def _replica(self, claims: AccessClaims | None, wrote: int | None) -> AsyncEngine | None:
+        """Return the replica from which a request reads; None for the primary."""
+        if claims is not None:
+            # Whoever has just signed in may look for what they wrote before they had a name.
+            is_fresh = claims.exp - clock.now().timestamp() > ACCESS_TTL_S - MOST_BEHIND_S
+            if wrote is None or is_fresh:
+                return None
+        return self._deployment.replicas.engine_for(wrote)
 
     def _verify(self, token: str, *, tolerated: bool) -> AccessClaims | None:
         try:
@@ -192,6 +206,7 @@ class Door:
             ):
                 tenant = await self._tenant(arrival, claims)
             scope["state"]["limit"] = admission.limit
+            scope["state"]["wrote"] = admission.wrote or 0
             if admission.limit is not None and not admission.limit.allowed:
                 raise RateLimited
         if claims is None:
@@ -232,7 +247,8 @@ class Door:
         rates = tenant.setting(SECURITY, SecuritySettings).rate_limits
         limits = _limits(door, rates, claims, arrival.address)
         try:
-            return await self._deployment.gate.admit(tenant.id, claims.session if claims else None, limits)
+            session_id, user_id = (claims.session, claims.user_id) if claims else (None, None)
+            return await self._deployment.gate.admit(tenant.id, session_id, limits, user_id=user_id)
         except RedisUnavailable:
             self._deployment.tenants.doubt()
             if door in STRICT_DOORS:

@@ -32,8 +32,12 @@ _TELL_AGAIN_S = 1.0
 _TELL_AGAIN_TIMES = 30
 # Two who change a tenant at once may tell their versions in another order than they committed.
 _RAISE = """
-if tonumber(redis.call('GET', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+if tonumber(redis.call('GET', KEYS[1]) or 0) < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], unpack(ARGV, 2))
+end
 """
+_POSITION_TTL_S = 60
+"""Longer than any replica that serves may be behind (`kernel.replicas`)."""
 _CHANGED = b""
 _CHANGED_TTL_S = 60
 
@@ -75,13 +79,15 @@ class LimitState(msgspec.Struct, frozen=True):
 class Admission(msgspec.Struct, frozen=True):
     """What Redis knew: the session if it is there, the versions, how the tightest limit stands.
 
-    `losses` counts how often Redis was lost on the way here, since it may have been told a version meanwhile.
+    `wrote` is the position in PostgreSQL's log of the caller's last write, where there are replicas; `losses` counts
+    how often Redis was lost on the way here, since it may have been told a version meanwhile.
     """
 
     session: SessionState | None
     tenant_version: int | None
     directory_version: int | None
     limit: LimitState | None
+    wrote: int | None = None
     losses: int = 0
 
 
@@ -93,6 +99,10 @@ def _script() -> str:
 def session_key(tenant_id: UUID, session_id: UUID) -> str:
     """Return the Redis key of a session."""
     return f"t:{tenant_id}:session:{session_id}"
+
+
+def _position_key(tenant_id: UUID, user_id: UUID | None) -> str:
+    return f"t:{tenant_id}:wrote:{user_id or '-'}"
 
 
 def version_key(tenant_id: UUID) -> str:
@@ -114,8 +124,10 @@ class Gate:
         self._sha = ""
         self._telling: set[asyncio.Task[None]] = set()
 
-    async def admit(self, tenant_id: UUID, session_id: UUID | None, limits: Sequence[Limit]) -> Admission:
-        """Read session and versions and count the request.
+    async def admit(
+        self, tenant_id: UUID, session_id: UUID | None, limits: Sequence[Limit], *, user_id: UUID | None = None
+    ) -> Admission:
+        """Read session, versions and position, and count the request.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -124,18 +136,20 @@ class Gate:
             session_key(tenant_id, session_id) if session_id else f"t:{tenant_id}:session:-",
             version_key(tenant_id),
             DIRECTORY_KEY,
+            _position_key(tenant_id, user_id),
             *(f"t:{tenant_id}:limit:{limit.key}" for limit in limits),
         ]
         arguments: list[str | int] = [uuid4().hex]
         for limit in limits:
             arguments += [limit.kind, limit.per_minute, WINDOW_MS]
         answer = await self._evaluate(keys, arguments)
-        session, tenant_version, directory_version = answer[:3]
+        session, tenant_version, directory_version, wrote = answer[:4]
         return Admission(
             session=_decoder.decode(session) if session else None,
             tenant_version=int(tenant_version) if tenant_version else None,
             directory_version=int(directory_version) if directory_version else None,
-            limit=_tightest(limits, answer[3:]),
+            limit=_tightest(limits, answer[4:]),
+            wrote=int(wrote) if wrote else None,
             losses=self._calls.losses,
         )
 
@@ -211,6 +225,13 @@ class Gate:
             with suppress(RedisError, OSError):
                 await self._raise_version(tenant_id, version)
                 return
+
+    async def tell_position(self, tenant_id: UUID, user_id: UUID, position: int) -> None:
+        """Let the user's next readings, in every process, see the log up to this position. Best effort."""
+        try:
+            await self._redis.eval(_RAISE, 1, _position_key(tenant_id, user_id), position, "EX", _POSITION_TTL_S)
+        except (RedisError, OSError) as error:
+            log.warning("position.not_told", reason=describe(error))
 
     async def tell_directory(self) -> None:
         """Make every process look hosts up anew: a tenant came, went or changed its hosts."""

@@ -25,6 +25,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*(?=[0-9-]*[A-Za-z])[A-Za-z0-9-]{1
 _POSTGRESQL = ("postgresql+asyncpg://",)
 _SCHEMES: Mapping[str, tuple[str, ...]] = {
     "database_url": _POSTGRESQL,
+    "replica_database_urls": _POSTGRESQL,
     "worker_database_url": _POSTGRESQL,
     "operator_database_url": _POSTGRESQL,
     "owner_database_url": _POSTGRESQL,
@@ -50,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     database_url: str = ""
     """Role `collegium_app`. Empty: the embedded stack."""
+    replica_database_urls: tuple[str, ...] = ()
+    """Read replicas, role `collegium_app` too: routes that only read may be served from there."""
     worker_database_url: str = ""
     operator_database_url: str = ""
     owner_database_url: str = ""
@@ -228,8 +231,9 @@ def _check_addresses(settings: Settings) -> None:
                 f"With database_url set, {PREFIX}{name.upper()} must be set too: nothing is embedded then."
             )
     for name, schemes in _SCHEMES.items():
-        address = getattr(settings, name)
-        if address and not address.startswith(schemes):
+        given = getattr(settings, name)
+        addresses = given if isinstance(given, tuple) else (given,)
+        if any(address and not address.startswith(schemes) for address in addresses):
             # The address itself is not repeated, for it holds a password.
             raise SettingsError(f"{PREFIX}{name.upper()} must begin with {' or '.join(schemes)}.")
 

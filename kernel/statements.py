@@ -32,6 +32,8 @@ class Plan:
         if not isinstance(compiled, SQLCompiler) or compiled.post_compile_params:
             raise TypeError("use `column == any_(bindparam('ids', type_=ARRAY(Uuid)))` instead of `.in_()`")
         self.sql = compiled.string
+        self.writes = self.sql.lstrip()[:6].upper() != "SELECT"
+        """Whether it may change something; what only reads begins with SELECT."""
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         self._optional = {name for name, bind in compiled.binds.items() if not bind.required}

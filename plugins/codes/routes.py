@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from kernel.auth import Actor, requires
 from kernel.db import Db
 from kernel.idempotency import idempotent
+from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.codes import queries
 from plugins.codes.actions import codes, redemptions
@@ -47,7 +48,7 @@ async def redeem(db: Db, actor: Actor, data: RedeemRequest) -> Redeemed:
     return await db.retrying(lambda: redemptions.redeem(db, actor, code=data.code))
 
 
-@get("/access-codes", guards=[requires(VIEW)], operation_id="access_codes_list")
+@get("/access-codes", guards=[requires(VIEW)], opt=reads_only(), operation_id="access_codes_list")
 async def list_codes(
     db: Db,
     actor: Actor,
@@ -89,7 +90,12 @@ async def deactivate(db: Db, actor: Actor, code_id: UUID) -> None:
     await codes.update_code(db, actor, code_id, UpdateRequest(is_active=False))
 
 
-@get("/access-codes/{code_id:uuid}/redemptions", guards=[requires(VIEW)], operation_id="access_codes_redemptions")
+@get(
+    "/access-codes/{code_id:uuid}/redemptions",
+    guards=[requires(VIEW)],
+    opt=reads_only(),
+    operation_id="access_codes_redemptions",
+)
 async def list_redemptions(
     db: Db, actor: Actor, code_id: UUID, limit: Limit = 20, offset: Offset = 0
 ) -> Page[RedemptionCard]:

@@ -100,10 +100,10 @@ async def lab_settings(anyio_backend: str, stack: Stack, settings: Settings, run
     """Settings whose database has the kernel's tables and the lab's, and none of an installed plugin."""
     bare = msgspec.structs.replace(settings, plugins=())
     name = f"lab_{run_worker_name or 'gw0'}"
-    return await _lab_database(stack, bare, name)
+    return await lab_database(stack, bare, name)
 
 
-async def _lab_database(stack: Stack, settings: Settings, name: str) -> Settings:
+async def lab_database(stack: Stack, settings: Settings, name: str) -> Settings:
     found = at_database(settings, stack, name)
     await make_database(stack, found)
     await upgrade(found.owner_database_url, load_registry([LAB])[0].migration_chains())
@@ -146,6 +146,6 @@ async def client(lab: Process, school: School) -> httpx.AsyncClient:
 @pytest.fixture
 async def lone_lab(stack: Stack, lab_settings: Settings, run_worker_name: str) -> AsyncIterator[Process]:
     """A process whose database holds the default tenant alone."""
-    settings = await _lab_database(stack, lab_settings, f"lone_{run_worker_name or 'gw0'}")
+    settings = await lab_database(stack, lab_settings, f"lone_{run_worker_name or 'gw0'}")
     async with process(settings) as made:
         yield made

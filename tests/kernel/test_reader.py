@@ -67,6 +67,7 @@ async def test_document_describes_every_operation(school: School, client: httpx.
                 [
                     "open",
                     "me",
+                    "where",
                     "things",
                     "thing",
                     "make",

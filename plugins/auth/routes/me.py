@@ -6,6 +6,7 @@ from litestar.params import JSONBody
 
 from kernel.auth import Actor, signed_in
 from kernel.db import Db
+from kernel.replicas import reads_only
 from kernel.routing import limited
 from plugins.auth.actions import erasure
 from plugins.auth.queries import users
@@ -13,7 +14,7 @@ from plugins.auth.schemas.erasure import DeleteOwnAccountRequest, ErasureStarted
 from plugins.auth.schemas.users import UserDetails
 
 
-@get("/users/me", guards=[signed_in], operation_id="users_me")
+@get("/users/me", guards=[signed_in], opt=reads_only(), operation_id="users_me")
 async def read_me(db: Db, actor: Actor) -> UserDetails:
     """Return one's own account."""
     return await users.user_details(db, actor.id)

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from kernel.auth import Actor, requires
 from kernel.db import Db
 from kernel.idempotency import idempotent
+from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page
 from plugins.auth.actions import accounts, erasure
 from plugins.auth.permissions import CREATE_USER, DELETE_USER, LIST_USERS, READ_USER, UPDATE_USER, Role
@@ -23,7 +24,7 @@ Search = Annotated[
 ]
 
 
-@get("/users", guards=[requires(LIST_USERS)], operation_id="users_list")
+@get("/users", guards=[requires(LIST_USERS)], opt=reads_only(), operation_id="users_list")
 async def list_users(
     db: Db,
     role: FromQuery[Role | None] = None,
@@ -42,7 +43,7 @@ async def create_user(db: Db, data: JSONBody[CreateUserRequest]) -> UserDetails:
     return await accounts.add_user(db, data)
 
 
-@get("/users/{user_id:uuid}", guards=[requires(READ_USER)], operation_id="users_get")
+@get("/users/{user_id:uuid}", guards=[requires(READ_USER)], opt=reads_only(), operation_id="users_get")
 async def read_user(db: Db, actor: Actor, user_id: FromPath[UUID]) -> UserDetails:
     """Return an account: administrators any, everybody their own."""
     return await users.visible_user(db, actor, user_id)

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
+from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page
 from plugins.courses.actions import categories
 from plugins.courses.permissions import EDIT_CATEGORIES
@@ -14,13 +15,13 @@ from plugins.courses.queries.categories import category_by_id, category_page
 from plugins.courses.schemas.courses import Category, CreateCategoryRequest, UpdateCategoryRequest
 
 
-@get("/categories", guards=[public], operation_id="categories_list")
+@get("/categories", guards=[public], opt=reads_only(), operation_id="categories_list")
 async def list_categories(db: Db, actor: Actor, limit: Limit = 100, offset: Offset = 0) -> Page[Category]:
     """List the categories; strangers see them where the tenant's catalogue is public."""
     return await category_page(db, actor, limit=limit, offset=offset)
 
 
-@get("/categories/{category_id:uuid}", guards=[public], operation_id="categories_get")
+@get("/categories/{category_id:uuid}", guards=[public], opt=reads_only(), operation_id="categories_get")
 async def get_category(db: Db, actor: Actor, category_id: UUID) -> Category:
     """Show a category."""
     return await category_by_id(db, actor, category_id)

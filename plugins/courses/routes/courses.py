@@ -9,6 +9,7 @@ from litestar.params import Parameter
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
+from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset
 from plugins.courses.actions import courses
 from plugins.courses.permissions import CREATE, DELETE, EDIT
@@ -22,7 +23,7 @@ ShortQuery = Annotated[str | None, Parameter(max_length=100)]
 Words = Annotated[str | None, Parameter(min_length=1, max_length=100, description="Words to look for.")]
 
 
-@get("/courses", guards=[public], operation_id="courses_list")
+@get("/courses", guards=[public], opt=reads_only(), operation_id="courses_list")
 async def list_courses(
     db: Db,
     actor: Actor,
@@ -65,7 +66,7 @@ async def create_course(db: Db, actor: Actor, data: CreateCourseRequest) -> Cour
     return await courses.create_course(db, actor, data)
 
 
-@get("/courses/{course_id:uuid}", guards=[public], operation_id="courses_get")
+@get("/courses/{course_id:uuid}", guards=[public], opt=reads_only(), operation_id="courses_get")
 async def get_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
     """Show a course, and how whoever asks stands in it."""
     return await course_details(db, actor, course_id)

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
+from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.courses.actions import ordering, progress, sections, videos
 from plugins.courses.permissions import EDIT, WATCH
@@ -27,7 +28,7 @@ from plugins.courses.schemas.curriculum import (
 )
 
 
-@get("/courses/{course_id:uuid}/sections", guards=[public], operation_id="courses_sections")
+@get("/courses/{course_id:uuid}/sections", guards=[public], opt=reads_only(), operation_id="courses_sections")
 async def list_sections(
     db: Db, actor: Actor, course_id: UUID, limit: Limit = 100, offset: Offset = 0
 ) -> Page[SectionDetails]:
@@ -48,7 +49,7 @@ async def order_curriculum(db: Db, actor: Actor, course_id: UUID, data: Curricul
     return await section_page(db, actor, course_id, limit=100, offset=0)
 
 
-@get("/sections/{section_id:uuid}", guards=[public], operation_id="sections_get")
+@get("/sections/{section_id:uuid}", guards=[public], opt=reads_only(), operation_id="sections_get")
 async def get_section(db: Db, actor: Actor, section_id: UUID) -> SectionDetails:
     """Show a section with its videos."""
     return await section_details(db, actor, section_id)
@@ -66,7 +67,7 @@ async def delete_section(db: Db, actor: Actor, section_id: UUID) -> None:
     await sections.delete_section(db, actor, section_id)
 
 
-@get("/courses/{course_id:uuid}/videos", guards=[public], operation_id="courses_videos")
+@get("/courses/{course_id:uuid}/videos", guards=[public], opt=reads_only(), operation_id="courses_videos")
 async def list_videos(
     db: Db, actor: Actor, course_id: UUID, limit: Limit = 100, offset: Offset = 0
 ) -> Page[VideoDetails]:
@@ -80,7 +81,7 @@ async def create_video(db: Db, actor: Actor, section_id: UUID, data: CreateVideo
     return await videos.add_video(db, actor, section_id, data)
 
 
-@get("/videos/{video_id:uuid}", guards=[public], operation_id="videos_get")
+@get("/videos/{video_id:uuid}", guards=[public], opt=reads_only(), operation_id="videos_get")
 async def get_video(db: Db, actor: Actor, video_id: UUID) -> VideoDetails:
     """Show a video and how far one has watched it."""
     return await video_details(db, actor, video_id)

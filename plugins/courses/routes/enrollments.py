@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Actor, requires, signed_in
 from kernel.db import Db
+from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page
 from plugins.courses.actions import enrollments
 from plugins.courses.permissions import ENROLL, VIEW_STUDENTS
@@ -28,7 +29,7 @@ async def drop(db: Db, actor: Actor, course_id: UUID) -> None:
     await enrollments.drop(db, actor, course_id)
 
 
-@get("/enrollments", guards=[signed_in], operation_id="enrollments_list")
+@get("/enrollments", guards=[signed_in], opt=reads_only(), operation_id="enrollments_list")
 async def list_enrollments(
     db: Db, actor: Actor, limit: Limit = 20, offset: Offset = 0, status: EnrollmentStatus | None = None
 ) -> Page[EnrollmentCard]:
@@ -36,7 +37,12 @@ async def list_enrollments(
     return await enrollment_page(db, actor, status=status, limit=limit, offset=offset)
 
 
-@get("/courses/{course_id:uuid}/students", guards=[requires(VIEW_STUDENTS)], operation_id="courses_students")
+@get(
+    "/courses/{course_id:uuid}/students",
+    guards=[requires(VIEW_STUDENTS)],
+    opt=reads_only(),
+    operation_id="courses_students",
+)
 async def list_students(
     db: Db,
     actor: Actor,

@@ -19,6 +19,7 @@ from kernel.idempotency import idempotent
 from kernel.identity import Identity, SessionState
 from kernel.ids import new_id
 from kernel.plugin import Plugin
+from kernel.replicas import reads_only
 from kernel.routing import OPEN_TO_RESTRICTED, Body, Limit, Offset, Page, limited, rows_for
 from kernel.settings import SettingsSpec
 from kernel.tenancy import Tenant
@@ -125,7 +126,17 @@ async def pledge(db: Db, actor: Actor) -> Whereabouts:
     return Whereabouts(db.tenant.slug, actor.id, actor.role, actor.address, db.origin.request_id)
 
 
-@get("/lab/things", guards=[requires(READ)], operation_id="lab_things")
+@get("/lab/where", guards=[public], opt=reads_only(), operation_id="lab_where")
+async def where(db: Db, and_write: bool = False, and_record: bool = False) -> str:
+    """Say which server reads; write something all the same, or record it."""
+    if and_write:
+        await db.run(statements.ADD_ATTEMPT, what="writing")
+    if and_record:
+        db.record_always(statements.ADD_ATTEMPT, what="recording")
+    return "replica" if await db.value(statements.IN_RECOVERY) else "primary"
+
+
+@get("/lab/things", guards=[requires(READ)], opt=reads_only(), operation_id="lab_things")
 async def things(db: Db, limit: Limit = 20, offset: Offset = 0) -> Page[Thing]:
     """List the things, <b>all</b> of them."""
     items = await db.rows(Thing, statements.THINGS_PAGE, rows=rows_for(limit), skipped=offset)
@@ -205,7 +216,23 @@ async def free(request: Request[Any, Any, Any]) -> dict[str, str]:
 @hookimpl
 def register_routes() -> Sequence[HTTPRouteHandler]:
     """Return the routes."""
-    return [open_to_all, me, pledge, things, thing, make, make_slowly, echo, login, redeem, fault, refuse, sever, free]
+    return [
+        open_to_all,
+        me,
+        pledge,
+        where,
+        things,
+        thing,
+        make,
+        make_slowly,
+        echo,
+        login,
+        redeem,
+        fault,
+        refuse,
+        sever,
+        free,
+    ]
 
 
 @hookimpl
