@@ -19,7 +19,9 @@ from kernel.testing import PASSWORD, Person, School, SchoolFactory
 AGENT, ADDRESS, NAME = "Marker-Agent", "203.0.113.77", "Markername"
 KEPT_BY = {
     "auth.failed_logins": "auth.failed_logins",
+    "auth.recovery_codes": "auth.second_factors",
     "auth.sessions": "auth.sessions",
+    "auth.totp_factors": "auth.second_factors",
     "auth.user_profiles": "auth.account",
     "codes.access_codes": "codes.generated",
     "codes.code_batches": "codes.generated",

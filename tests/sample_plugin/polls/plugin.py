@@ -11,6 +11,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
+from kernel.mail import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
@@ -20,6 +21,7 @@ from polls.cli import COMMANDS
 from polls.demo import STEPS
 from polls.events import EVENTS
 from polls.listeners import LISTENERS
+from polls.mails import MAIL_TEMPLATES
 from polls.permissions import PERMISSIONS
 from polls.personal_data import PERSONAL_DATA
 from polls.recounts import count_all_votes
@@ -62,7 +64,7 @@ def register_events() -> Sequence[type[Event]]:
 
 @hookimpl
 def register_listeners() -> Sequence[Listener]:
-    """Return the counting of votes."""
+    """Return the counting of votes and the mail at their end."""
     return LISTENERS
 
 
@@ -82,6 +84,12 @@ def register_rebuild() -> Callable[[Db], Awaitable[None]]:
 def register_personal_data() -> Sequence[PersonalData]:
     """Return votes and polls, by whose they are."""
     return PERSONAL_DATA
+
+
+@hookimpl
+def register_mail_templates() -> Sequence[MailTemplate]:
+    """Return the mail to who asked."""
+    return MAIL_TEMPLATES
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from msgspec import structs
+from msgspec import Struct, structs
 from sqlalchemy import Integer, bindparam, func, select
 
 from kernel import clock
@@ -31,6 +31,20 @@ _RESULTS = (
     .group_by(Option.tenant_id, Option.id)
     .order_by(Option.position)
 )
+_TURNOUT = (
+    select(Poll.question, Poll.author_id, func.count(Vote.id).label("votes"))
+    .outerjoin(Vote, Vote.poll_id == Poll.id)
+    .where(Poll.id == bindparam("poll_id"))
+    .group_by(Poll.tenant_id, Poll.id)
+)
+
+
+class Turnout(Struct, frozen=True):
+    """Who asked what, and how many voted."""
+
+    question: str
+    author_id: UUID | None
+    votes: int
 
 
 async def poll_page(db: Db, *, limit: int, offset: int) -> Page[PollCard]:
@@ -67,6 +81,11 @@ async def poll_results(db: Db, actor: Actor, poll_id: UUID) -> PollResults:
     if not rules.shows_results(chosen.results_shown, still_open=_is_open(card), may_manage=may_manage):
         raise ResultsHidden
     return PollResults(card.question, _is_open(card), await db.rows(OptionResult, _RESULTS, poll_id=poll_id))
+
+
+async def turnout(db: Db, poll_id: UUID) -> Turnout | None:
+    """Return how many voted, counted and not looked up; None if the poll is gone."""
+    return await db.row(Turnout, _TURNOUT, poll_id=poll_id)
 
 
 async def _card(db: Db, poll_id: UUID) -> PollCard:

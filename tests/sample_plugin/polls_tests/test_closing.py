@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from kernel import clock
 from kernel.tasks import NoPayload, enqueue
-from kernel.testing import FakeClock, Person, Recorder, School, Settle
+from kernel.testing import FakeClock, Mailbox, Person, Recorder, School, Settle
 from polls.cli import COMMANDS
 from polls.events import PollClosed
 from polls.tasks import CLOSE_OVERDUE
@@ -34,6 +34,18 @@ async def test_closing_twice_is_told_once(ballot: Ballot, recorder: Recorder) ->
 
     assert refused["code"] == "polls.voting_over"
     assert len(recorder.events) == 1
+
+
+async def test_author_is_told_by_mail(ballot: Ballot, student: Person, settle: Settle, mailbox: Mailbox) -> None:
+    await ballot.vote(student)
+    await ballot.close()
+    await settle()
+
+    mail = await mailbox.mail(ballot.author.email)
+
+    assert mail.subject == "When shall we meet?: voting is over"
+    assert "School is over; 1 voted." in mail.text
+    assert [link.rpartition("/polls/")[2] for link in mail.links] == [f"{ballot.id}/results.txt"]
 
 
 async def test_poll_takes_no_votes_once_its_time_is_over(
