@@ -73,6 +73,34 @@ class WrongCode(Unauthenticated):
     title = "This code does not count. Wait for the next one."
 
 
+class PasskeyRefused(Unauthenticated):
+    """What came is nothing that a passkey of this school has signed for this request."""
+
+    code = "auth.passkey_refused"
+    title = "This passkey was not accepted. Try again."
+
+
+class PasskeyCopied(Unauthenticated):
+    """The passkey's counter has not grown since its last use, so somebody may have copied it."""
+
+    code = "auth.passkey_copied"
+    title = "This passkey may have been copied. Sign in another way and remove it."
+
+
+class PasskeyKnown(Conflict):
+    """The passkey belongs to an account already."""
+
+    code = "auth.passkey_known"
+    title = "This passkey is in use already."
+
+
+class TooManyPasskeys(Conflict):
+    """The account has as many passkeys as it may."""
+
+    code = "auth.too_many_passkeys"
+    title = "Remove a passkey before you make another one."
+
+
 class TotpOn(Conflict):
     """An authenticator app is set up already."""
 

@@ -14,8 +14,10 @@ from sqlalchemy import Uuid, bindparam, delete, func, select, update
 from kernel.db import Db
 from kernel.personal_data import PersonalData
 from plugins.auth.actions.second_factors import drop_second_factors
+from plugins.auth.queries.passkeys import passkeys_of
 from plugins.auth.queries.second_factors import factors_of, stored_totp
 from plugins.auth.queries.users import user_details
+from plugins.auth.schemas.passkeys import Passkey
 from plugins.auth.schemas.users import UserDetails
 from plugins.auth.tables import FailedLogin, Session, User, UserProfile
 
@@ -62,9 +64,10 @@ class KeptSession(Struct, frozen=True):
 
 
 class KeptSecondFactors(Struct, frozen=True):
-    """Since when an authenticator app is set up, and how many recovery codes are left."""
+    """Since when an authenticator app is set up, the passkeys, and how many recovery codes are left."""
 
     totp_since: datetime | None
+    passkeys: list[Passkey]
     recovery_codes_left: int
 
 
@@ -106,7 +109,11 @@ async def _erase_failed_logins(db: Db, user_id: UUID) -> None:
 async def _second_factors(db: Db, user_id: UUID) -> KeptSecondFactors:
     totp = await stored_totp(db, user_id)
     factors = await factors_of(db, user_id)
-    return KeptSecondFactors(totp.confirmed_at if totp else None, factors.recovery_codes_left)
+    return KeptSecondFactors(
+        totp_since=totp.confirmed_at if totp else None,
+        passkeys=await passkeys_of(db, user_id),
+        recovery_codes_left=factors.recovery_codes_left,
+    )
 
 
 PERSONAL_DATA = (

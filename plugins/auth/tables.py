@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, func, text
+from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.tables import NormalisedText, one_of, secret_column, table_base, tenant_reference, tenant_unique
@@ -96,6 +96,25 @@ class RecoveryCode(Base):
     used_at: Mapped[datetime | None]
 
 
+class Passkey(Base):
+    """A key pair of which a browser or security key holds the private half."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        tenant_unique("credential_id"),
+        Index(None, "tenant_id", "user_id"),
+    )
+
+    user_id: Mapped[UUID]
+    name: Mapped[str]
+    credential_id: Mapped[bytes] = mapped_column(comment="by which browsers know it")
+    public_key: Mapped[bytes] = mapped_column(comment="COSE")
+    sign_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    backed_up: Mapped[bool] = mapped_column(server_default=text("false"))
+    last_used_at: Mapped[datetime | None]
+
+
 class FailedLogin(Base, audited=False, append_only=True):
     """A refused sign-in; without a user if nobody has the address, which is not kept."""
 
@@ -103,7 +122,17 @@ class FailedLogin(Base, audited=False, append_only=True):
     __table_args__ = (
         tenant_reference("user_id", "auth.users"),
         Index(None, "tenant_id", "user_id"),
-        one_of("reason", "unknown_user", "wrong_password", "wrong_code", "suspended", "inactive", "email_not_verified"),
+        one_of(
+            "reason",
+            "unknown_user",
+            "wrong_password",
+            "wrong_code",
+            "passkey_refused",
+            "passkey_copied",
+            "suspended",
+            "inactive",
+            "email_not_verified",
+        ),
     )
 
     user_id: Mapped[UUID | None]

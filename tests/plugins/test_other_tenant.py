@@ -16,7 +16,8 @@ from kernel import task_runs
 from kernel.deployment import Deployment
 from kernel.ids import new_id
 from kernel.own_routes import OWN_ROUTES
-from kernel.testing import Person, School
+from kernel.testing import PASSWORD, Person, School
+from tests.plugins.auth.authenticator import Authenticator
 
 Ids = dict[str, str]
 Body = Callable[[Ids], dict[str, Any]]
@@ -30,6 +31,8 @@ OWN_PATH: dict[str, Body] = {
     "users_delete": NO_BODY,
     "users_export": NO_BODY,
     "users_reset_mfa": NO_BODY,
+    "auth_passkeys_update": lambda ids: {"name": "Taken"},
+    "auth_passkeys_delete": lambda ids: {"password": PASSWORD},
     "categories_get": NO_BODY,
     "categories_update": lambda ids: {"name": "Taken"},
     "categories_delete": NO_BODY,
@@ -97,7 +100,9 @@ LISTS = ("/users", "/courses", "/courses?status=published", "/categories", "/acc
 NO_IDS = {
     "users_delete_me", "users_export_me",
     "auth_register", "auth_login", "auth_refresh", "auth_logout", "auth_mfa", "auth_mfa_get", "auth_totp_begin",
-    "auth_totp_confirm", "auth_totp_remove", "auth_recovery_codes", "users_me", "users_list", "users_create",
+    "auth_totp_confirm", "auth_totp_remove", "auth_recovery_codes", "auth_passkey_options", "auth_passkeys_create",
+    "auth_passkeys_list", "auth_passkey_sign_in_options", "auth_passkey_sign_in",
+    "users_me", "users_list", "users_create",
     "courses_list", "categories_list", "enrollments_list", "access_codes_list", "media_upload_video",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip
@@ -139,8 +144,14 @@ async def first_ids(school: School) -> Ids:
     task_id = new_id()
     async with school.db() as db:
         await task_runs.add(db, task_id, owner_id=instructor.id, name=f"{MARK} task", dedupe_key=None)
+    options = (await instructor.post("/auth/passkeys/options", json={"password": PASSWORD})).json()["public_key"]
+    made = await instructor.post(
+        "/auth/passkeys",
+        json={"name": f"{MARK} key", "credential": Authenticator(school.tenant.url("")).make(options)},
+    )
     return {
         "user_id": str(instructor.id),
+        "passkey_id": made.json()["passkey"]["id"],
         "category_id": category["id"],
         "file_id": file["id"],
         "course_id": course["id"],

@@ -25,7 +25,16 @@ from plugins.auth.schemas.users import UserDetails
 from plugins.auth.settings import SETTINGS, AuthSettings
 from plugins.auth.tables import FailedLogin, User
 
-Refusal = Literal["unknown_user", "wrong_password", "wrong_code", "suspended", "inactive", "email_not_verified"]
+Refusal = Literal[
+    "unknown_user",
+    "wrong_password",
+    "wrong_code",
+    "passkey_refused",
+    "passkey_copied",
+    "suspended",
+    "inactive",
+    "email_not_verified",
+]
 _REFUSALS: Mapping[Refusal, type[DomainError]] = {
     "suspended": AccountSuspended,
     "inactive": AccountInactive,

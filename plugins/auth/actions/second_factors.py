@@ -22,7 +22,7 @@ from plugins.auth.queries import second_factors, users
 from plugins.auth.queries.second_factors import Factors
 from plugins.auth.schemas.second_factors import SecondFactors, TotpEnrolment
 from plugins.auth.settings import SETTINGS, AuthSettings
-from plugins.auth.tables import TotpFactor
+from plugins.auth.tables import Passkey, TotpFactor
 
 _STORE_SECRET = insert_or_update(TotpFactor).values(user_id=bindparam("user"), secret=bindparam("secret"))
 _BEGIN = _STORE_SECRET.on_conflict_do_update(
@@ -40,6 +40,7 @@ _CONFIRM = (
     .values(confirmed_at=bindparam("now"), last_step=bindparam("step"))
 )
 _DROP_TOTP = delete(TotpFactor).where(TotpFactor.user_id == bindparam("user"))
+_DROP_PASSKEYS = delete(Passkey).where(Passkey.user_id == bindparam("user"))
 
 
 async def second_factors_of(db: Db, actor: Actor) -> SecondFactors:
@@ -47,6 +48,7 @@ async def second_factors_of(db: Db, actor: Actor) -> SecondFactors:
     factors = await second_factors.factors_of(db, actor.id)
     return SecondFactors(
         totp=factors.has_totp,
+        passkeys=factors.passkeys,
         recovery_codes_left=factors.recovery_codes_left,
         recovery_codes_low=factors.any and factors.recovery_codes_left <= recovery.FEW,
         required=is_required(db, actor),
@@ -181,4 +183,5 @@ async def reset_second_factors(db: Db, actor: Actor, user_id: UUID) -> None:
 async def drop_second_factors(db: Db, user_id: UUID) -> None:
     """Remove every second factor of an account."""
     await db.run(_DROP_TOTP, user=user_id)
+    await db.run(_DROP_PASSKEYS, user=user_id)
     await codes.drop_recovery_codes(db, user_id)

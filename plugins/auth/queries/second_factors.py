@@ -8,13 +8,18 @@ from sqlalchemy import bindparam, func, select
 
 from kernel.db import Db
 from plugins.auth.schemas.sessions import SecondFactor
-from plugins.auth.tables import RecoveryCode, TotpFactor, User
+from plugins.auth.tables import Passkey, RecoveryCode, TotpFactor, User
 
 _OF_USER = select(
     select(TotpFactor.id)
     .where(TotpFactor.user_id == User.id, TotpFactor.tenant_id == User.tenant_id, TotpFactor.confirmed_at.is_not(None))
     .exists()
     .label("has_totp"),
+    select(func.count())
+    .select_from(Passkey)
+    .where(Passkey.user_id == User.id, Passkey.tenant_id == User.tenant_id)
+    .scalar_subquery()
+    .label("passkeys"),
     select(func.count())
     .select_from(RecoveryCode)
     .where(RecoveryCode.user_id == User.id, RecoveryCode.tenant_id == User.tenant_id, RecoveryCode.used_at.is_(None))
@@ -37,18 +42,20 @@ class Factors(Struct, frozen=True):
     """Which second factors an account has."""
 
     has_totp: bool
+    passkeys: int
     recovery_codes_left: int
 
     @property
     def any(self) -> bool:
         """Whether a second factor is owed at sign-in; recovery codes stand in for one and are none."""
-        return self.has_totp
+        return self.has_totp or self.passkeys > 0
 
     @property
     def methods(self) -> tuple[SecondFactor, ...]:
         """The ways in which the second factor can be proved."""
         held: dict[SecondFactor, bool] = {
             "totp": self.has_totp,
+            "passkey": self.passkeys > 0,
             "recovery_code": self.any and self.recovery_codes_left > 0,
         }
         return tuple(name for name, is_held in held.items() if is_held)
@@ -63,7 +70,7 @@ class StoredTotp(Struct, frozen=True):
 
 async def factors_of(db: Db, user_id: UUID) -> Factors:
     """Return which second factors an account has."""
-    return await db.row(Factors, _OF_USER, user=user_id) or Factors(has_totp=False, recovery_codes_left=0)
+    return await db.row(Factors, _OF_USER, user=user_id) or Factors(has_totp=False, passkeys=0, recovery_codes_left=0)
 
 
 async def owner_of(db: Db, user_id: UUID) -> SecondFactorOwner | None:

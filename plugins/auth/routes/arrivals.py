@@ -6,10 +6,13 @@ from typing import Any
 from litestar.types import Scope
 
 from kernel.door import Arrival
+from kernel.routing import OPEN_TO_RESTRICTED, limited
 
 # A credential that has expired must not keep anybody from signing in, refreshing or signing out.
 CREDENTIAL_IGNORED: Mapping[str, Any] = {"credential_ignored": True}
 COUNTED_AS_LOGIN: Mapping[str, Any] = {**CREDENTIAL_IGNORED, "door": "login"}
+ASKS_PASSWORD: Mapping[str, Any] = {**OPEN_TO_RESTRICTED, **limited("login")}
+"""Of a route on second factors that asks for the password: guessing there counts as guessing at sign-in."""
 
 
 def arrival_of(scope: Scope) -> Arrival:

@@ -1,7 +1,5 @@
 """Second factors: what is on, setting up and removing, and the second step of signing in."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from litestar import Response, delete, get, post
@@ -11,11 +9,11 @@ from litestar.types import Scope
 
 from kernel.auth import Actor, public, requires, signed_in
 from kernel.db import Db
-from kernel.routing import OPEN_TO_RESTRICTED, limited
+from kernel.routing import OPEN_TO_RESTRICTED
 from plugins.auth.actions import second_factors, second_step
 from plugins.auth.permissions import MANAGE_USER
 from plugins.auth.routes.answers import admission_answer
-from plugins.auth.routes.arrivals import COUNTED_AS_LOGIN, arrival_of
+from plugins.auth.routes.arrivals import ASKS_PASSWORD, COUNTED_AS_LOGIN, arrival_of
 from plugins.auth.schemas.second_factors import (
     ConfirmTotpRequest,
     PasswordAgain,
@@ -26,9 +24,6 @@ from plugins.auth.schemas.second_factors import (
     TotpEnrolment,
 )
 from plugins.auth.schemas.sessions import MfaRequired, SignInAnswer
-
-ASKS_PASSWORD: Mapping[str, Any] = {**OPEN_TO_RESTRICTED, **limited("login")}
-"""The `opt` of a route on second factors that asks for the password: guessing there counts as guessing at sign-in."""
 
 
 @post("/auth/mfa", guards=[public], opt=COUNTED_AS_LOGIN, status_code=200, operation_id="auth_mfa")

@@ -40,6 +40,7 @@ class SecondFactors(Struct, frozen=True, kw_only=True):
     """What is on for one's own account."""
 
     totp: bool
+    passkeys: int
     recovery_codes_left: int
     recovery_codes_low: bool
     required: bool

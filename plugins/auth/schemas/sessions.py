@@ -8,7 +8,7 @@ from kernel.routing import Body
 from plugins.auth.schemas.texts import RefreshTokenText, TypedPassword
 from plugins.auth.schemas.users import UserDetails
 
-Method = Literal["password", "oauth", "invitation"]
+Method = Literal["password", "oauth", "invitation", "passkey"]
 """How somebody proved who they are when a session was opened."""
 SecondFactor = Literal["totp", "recovery_code", "passkey"]
 

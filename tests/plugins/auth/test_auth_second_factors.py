@@ -93,6 +93,7 @@ async def test_first_code_switches_the_app_on_and_gives_ten_recovery_codes(
     assert len(set(owner.recovery_codes)) == 10
     assert (await owner.client.get("/auth/mfa")).json() == {
         "totp": True,
+        "passkeys": 0,
         "recovery_codes_left": 10,
         "recovery_codes_low": False,
         "required": False,
