@@ -18,6 +18,7 @@ from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.door import Door
 from kernel.health import health_routes
+from kernel.mail.demo_page import demo_mail_routes
 from kernel.observability import Observed
 from kernel.own_routes import OWN_ROUTES
 from kernel.plugin import KERNEL_VERSION, LoadedPlugin, discover
@@ -97,6 +98,7 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
                 *mount(deployment.registry),
                 *health_routes(deployment),
                 *reader_routes(),
+                *demo_mail_routes(deployment),
             ],
             middleware=[DefineMiddleware(Door, deployment=deployment)],
             dependencies={

@@ -22,7 +22,7 @@ from kernel.tables import check_tables
 API = "/api/v1"
 _OURS = ("api", "health", "schema")
 _OURS_OF_THE_API = ("tasks",)
-_OUR_COMMANDS = ("plugins", "tasks", "tenants")
+_OUR_COMMANDS = ("mail", "plugins", "tasks", "tenants")
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 

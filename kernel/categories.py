@@ -1,17 +1,18 @@
-"""The categories of settings that every tenant has, whatever plugins act: who the school is, money, security.
+"""The categories of settings that every tenant has, whatever plugins act: who the school is, mail, money, security.
 
 How settings are specified is `kernel.settings`; each field's description is what the settings page shows.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from kernel.clock import timezones
-from kernel.settings import SettingsSpec
+from kernel.settings import SecretText, SettingsSpec
 
 Colour = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
 Locale = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
+_ADDRESS = r"^$|^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"
 PerMinute = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
@@ -57,6 +58,37 @@ class PaymentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+class MailSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The category `mail`: through whom and in whose name the school sends mails."""
+
+    host: Annotated[
+        str,
+        Meta(
+            max_length=253,
+            pattern=r"^[A-Za-z0-9.:-]*$",
+            description="An SMTP server of the school's own; that of the whole service when empty.",
+        ),
+    ] = ""
+    port: Annotated[int, Meta(ge=1, le=65_535, description="Usually 587 for STARTTLS, 465 for TLS.")] = 587
+    encryption: Annotated[
+        Literal["starttls", "tls"], Meta(description="STARTTLS after the greeting, or TLS from the first byte.")
+    ] = "starttls"
+    username: Annotated[str, Meta(max_length=254, description="For the server; none when empty.")] = ""
+    password: Annotated[SecretText, Meta(max_length=500, description="For the server.")] = ""
+    from_address: Annotated[
+        str, Meta(max_length=254, pattern=_ADDRESS, description="In whose name the school's own server sends.")
+    ] = ""
+    from_name: Annotated[str, Meta(max_length=100, description="Shown beside it; the school's name when empty.")] = ""
+    reply_to: Annotated[
+        str, Meta(max_length=254, pattern=_ADDRESS, description="Where answers go, whichever server sends.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a server without an address to send from."""
+        if self.host and not self.from_address:
+            raise ValueError("from_address: A server of the school's own sends in the name of an address of its own")
+
+
 class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Requests per minute, per user or address."""
 
@@ -75,6 +107,7 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 GENERAL = SettingsSpec("general", GeneralSettings, "General", public=tuple(GeneralSettings.__struct_fields__))
+MAIL = SettingsSpec("mail", MailSettings, "Mail")
 PAYMENT = SettingsSpec("payment", PaymentSettings, "Payment", public=("currency", "instructions"))
 SECURITY = SettingsSpec("security", SecuritySettings, "Security", operator=("rate_limits",))
-KERNEL_SETTINGS = (GENERAL, PAYMENT, SECURITY)
+KERNEL_SETTINGS = (GENERAL, MAIL, PAYMENT, SECURITY)

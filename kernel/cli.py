@@ -153,6 +153,9 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument("ids", nargs="*", metavar="ID")
     added.add_argument("--all", action="store_true")
     added.add_argument("--tenant", help="only those of the tenant with this slug")
+    added = command("mail test", "send a test mail at once and tell what the server says", _act(_mail_test))
+    added.add_argument("--to", required=True, metavar="ADDRESS")
+    added.add_argument("--tenant", default="default", help="the tenant's slug")
     command("plugins list", "list the plugins of this deployment", _plugins_list)
     added = command("plugins why", "explain why a plugin acts for a tenant or does not", _act(operations.plugin_why))
     added.add_argument("plugin")
@@ -183,6 +186,13 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
 
 async def _seed(deployment: Deployment, _options: argparse.Namespace) -> str:
     return "\n".join(await seed_demo(deployment))
+
+
+async def _mail_test(deployment: Deployment, options: argparse.Namespace) -> str:
+    from kernel.mail.trial import send_test_mail  # import: start-up-time
+
+    tenant = await deployment.tenants.by_slug(options.tenant)
+    return f"Taken by {await send_test_mail(deployment, tenant, to=options.to)}."
 
 
 def _openapi(settings: Settings, _options: argparse.Namespace) -> None:

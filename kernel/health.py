@@ -40,7 +40,9 @@ def health_routes(deployment: Deployment) -> list[HTTPRouteHandler]:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         expected = deployment.settings.operator_token
         known = bool(expected) and hmac.compare_digest(token.encode("latin-1"), expected.encode())
-        body = Readiness("ok" if ok else "unavailable", [*checks, *set_aside(deployment)] if known else ())
+        body = Readiness(
+            "ok" if ok else "unavailable", [*checks, *set_aside(deployment), *mail_trouble(deployment)] if known else ()
+        )
         return Response(body, status_code=200 if ok else 503)
 
     return [ready]
@@ -60,6 +62,13 @@ async def readiness_checks(deployment: Deployment) -> list[Check]:
 def set_aside(deployment: Deployment) -> list[Check]:
     """Return a failed check for each plugin in quarantine; the process serves nevertheless."""
     return [Check(f"plugin {name}", False, reason) for name, reason in sorted(deployment.set_aside.items())]
+
+
+def mail_trouble(deployment: Deployment) -> list[Check]:
+    """Return a failed check if no server takes mails; the process serves nevertheless, and mails wait."""
+    if deployment.smtp is not None or deployment.settings.embedded_stack:
+        return []
+    return [Check("mail", False, "COLLEGIUM_SMTP_URL is not set, so mails wait")]
 
 
 async def _check(name: str, probe: Awaitable[object]) -> Check:

@@ -213,9 +213,11 @@ async def doctor(deployment: Deployment, _options: Namespace) -> str:
     """Return a line for each part.
 
     Raises:
-        Unwell: A part does not answer or a plugin is set aside; its text has the same lines.
+        Unwell: A part does not answer, no server takes mails, or a plugin is set aside; its text has the same lines.
     """
-    checks = [*await readiness_checks(deployment), *set_aside(deployment)]
+    from kernel.mail.trial import mail_checks  # import: start-up-time
+
+    checks = [*await readiness_checks(deployment), *await mail_checks(deployment), *set_aside(deployment)]
     lines = "\n".join(f"{'ok  ' if check.ok else 'FAIL'} {check.name} {check.detail}".rstrip() for check in checks)
     if not all(check.ok for check in checks):
         raise Unwell(lines)

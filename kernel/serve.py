@@ -144,6 +144,8 @@ def announce(settings: Settings, notes: Sequence[str]) -> None:
     console.print(f"\nCollegium is at http://{host}:{settings.port}  (the API: /schema)", soft_wrap=True)
     if settings.demo:
         console.print(f"Sign in as {', '.join(DEMO_ACCOUNTS)}; password {DEMO_PASSWORD}", soft_wrap=True)
+        if not settings.smtp_url:
+            console.print(f"Mails are shown at http://{host}:{settings.port}/admin/mail", soft_wrap=True)
     for line in notes:
         console.print(line, soft_wrap=True)
     console.print("Ctrl-C stops it.\n")

@@ -4,7 +4,9 @@ No transaction is open while a server is talked to. A mail whose plugin does not
 waits; one that its server refuses for good is kept with the answer for an operator (`collegium tasks failed`).
 """
 
-from email.headerregistry import Address
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 import structlog
@@ -14,12 +16,13 @@ from kernel.categories import GENERAL, GeneralSettings
 from kernel.clock import now
 from kernel.deployment import Deployment
 from kernel.mail import outgoing
-from kernel.mail.composing import Look, compose, render
-from kernel.mail.folder import keep_in_folder, mail_folder
+from kernel.mail.composing import compose, render
 from kernel.mail.outgoing import MailContent, StoredMail
-from kernel.mail.servers import Sender, parse_address
-from kernel.mail.smtp import MailDeferred, MailRefused, submit
-from kernel.mail.wording import MailTemplate, Wording, best_locale
+from kernel.mail.relays import MailRelay, NoMailRelay, hand_over, relay_of
+from kernel.mail.servers import parse_address
+from kernel.mail.smtp import MailDeferred, MailRefused
+from kernel.mail.templates import acts, chosen_wording, look_of, own_wordings
+from kernel.mail.wording import MailTemplate, Wording
 from kernel.tasks import TaskContext, TaskPostponed, TaskRefused
 from kernel.tenancy import Tenant
 
@@ -31,7 +34,12 @@ _PAUSES_S = (60, 120, 300, 900, 1800)
 _LONGEST_PAUSE_S = 3600
 _NOT_NOW_S = 60
 _TOO_MANY_S = 600
+_BUSY_S = 2
 _HOUR_S = 3600
+_SIDE_BY_SIDE = 4
+"""So many mails one process hands to a tenant's own server at a time: a slow one must leave lanes of the queue free."""
+
+_under_way: Counter[UUID] = Counter()
 
 
 async def deliver(context: TaskContext, mail_id: UUID) -> None:
@@ -44,29 +52,53 @@ async def deliver(context: TaskContext, mail_id: UUID) -> None:
     tenant = _tenant(context)
     async with context.transaction() as db:
         deployment, mail = db.deployment, await outgoing.read(db, mail_id)
+        own = [] if mail is None else await own_wordings(db, mail.template)
     if mail is None:
         return
-    template = _template(deployment, tenant, mail)
-    if deployment.smtp is None and mail_folder(deployment.settings, tenant) is None:
-        raise TaskPostponed("No SMTP server is configured: COLLEGIUM_SMTP_URL.", _NOT_NOW_S)
+    template, relay = _template(deployment, tenant, mail), _relay(deployment, tenant)
     content = outgoing.opened(deployment.keyring, tenant.id, mail)
-    if mail.attempts == 0 and not await _may_have_another(deployment, tenant, template, content):
+    if mail.attempts == 0 and not await _may_have_another(deployment, tenant, template, content, relay):
         log.warning("mail.limited", template=template.name, tenant_id=str(tenant.id))
         async with context.transaction() as db:
             await outgoing.remove(db, mail_id)
         return
-    async with context.transaction() as db:
-        attempt = await outgoing.claim(db, mail_id)
-    if attempt is None:
-        raise TaskPostponed("Another worker is sending it.", _NOT_NOW_S)
-    try:
-        await _hand_over(deployment, tenant, template, mail, content)
-    except MailRefused as refusal:
-        await _give_up(context, mail_id, str(refusal))
-    except MailDeferred as reason:
-        await _put_off(context, mail_id, attempt, str(reason))
+    with _lane(tenant, relay):
+        async with context.transaction() as db:
+            attempt = await outgoing.claim(db, mail_id)
+        if attempt is None:
+            raise TaskPostponed("Another worker is sending it.", _NOT_NOW_S)
+        try:
+            await _send(deployment, tenant, template, relay, mail, content, own)
+        except MailRefused as refusal:
+            await _give_up(context, mail_id, str(refusal))
+        except MailDeferred as reason:
+            await _put_off(context, mail_id, attempt, str(reason))
     async with context.transaction() as db:
         await outgoing.remove(db, mail_id)
+
+
+async def _send(
+    deployment: Deployment,
+    tenant: Tenant,
+    template: MailTemplate,
+    relay: MailRelay,
+    mail: StoredMail,
+    content: MailContent,
+    own: Sequence[Wording],
+) -> None:
+    look = look_of(tenant)
+    values = outgoing.values_of(content, look.name)
+    wording = chosen_wording(template, own, content.locale, tenant.setting(GENERAL, GeneralSettings).locale)
+    message = compose(
+        render(wording, values, look),
+        template,
+        values,
+        mail_id=mail.id,
+        written_at=mail.created_at,
+        sender=relay.sender,
+        recipient=parse_address(content.to),
+    )
+    await hand_over(deployment, relay, mail.id, message)
 
 
 async def _give_up(context: TaskContext, mail_id: UUID, answer: str) -> None:
@@ -92,13 +124,36 @@ def _tenant(context: TaskContext) -> Tenant:
 
 def _template(deployment: Deployment, tenant: Tenant, mail: StoredMail) -> MailTemplate:
     template = deployment.registry.mail_templates.get(mail.template)
-    if template is None or template.plugin not in (*tenant.plugins, "kernel"):
+    if template is None or not acts(template, tenant):
         raise TaskPostponed(f"The plugin of {mail.template} does not act.", _NOT_NOW_S)
     return template
 
 
+def _relay(deployment: Deployment, tenant: Tenant) -> MailRelay:
+    try:
+        return relay_of(deployment, tenant)
+    except NoMailRelay as reason:
+        raise TaskPostponed(str(reason), _NOT_NOW_S) from None
+
+
+@contextmanager
+def _lane(tenant: Tenant, relay: MailRelay) -> Iterator[None]:
+    if relay.server is None or not relay.server.is_tenants:
+        yield
+        return
+    if _under_way[tenant.id] >= _SIDE_BY_SIDE:
+        raise TaskPostponed("Others of the tenant's mails are being sent.", _BUSY_S)
+    _under_way[tenant.id] += 1
+    try:
+        yield
+    finally:
+        _under_way[tenant.id] -= 1
+        if not _under_way[tenant.id]:
+            del _under_way[tenant.id]
+
+
 async def _may_have_another(
-    deployment: Deployment, tenant: Tenant, template: MailTemplate, content: MailContent
+    deployment: Deployment, tenant: Tenant, template: MailTemplate, content: MailContent, relay: MailRelay
 ) -> bool:
     """Count the mail and say whether its recipient may have it.
 
@@ -119,39 +174,6 @@ async def _may_have_another(
         raise TaskPostponed("Redis does not answer, so mails cannot be counted.", _NOT_NOW_S) from None
     if of_recipient > template.most_per_hour:
         return False
-    if of_tenant > deployment.settings.mails_per_hour:
+    if of_tenant > deployment.settings.mails_per_hour and not relay.is_tenants:
         raise TaskPostponed("The tenant has sent as many mails as it may in an hour.", _TOO_MANY_S)
     return True
-
-
-async def _hand_over(
-    deployment: Deployment, tenant: Tenant, template: MailTemplate, mail: StoredMail, content: MailContent
-) -> None:
-    general = tenant.setting(GENERAL, GeneralSettings)
-    school = general.name or tenant.name
-    locale = best_locale(template.subject, content.locale, general.locale)
-    wording = Wording(locale, template.subject[locale], template.body[locale])
-    values = outgoing.values_of(content, school)
-    sender = _sender(deployment, school)
-    message = compose(
-        render(wording, values, Look(school, _logo(tenant, general), general.primary_colour)),
-        template,
-        values,
-        mail_id=mail.id,
-        written_at=mail.created_at,
-        sender=sender,
-        recipient=parse_address(content.to),
-    )
-    if (folder := mail_folder(deployment.settings, tenant)) is not None:
-        await keep_in_folder(folder, mail.id, message)
-    elif deployment.smtp is not None:
-        await submit(deployment.smtp, message, ca_file=deployment.settings.smtp_ca_file)
-
-
-def _logo(tenant: Tenant, general: GeneralSettings) -> str:
-    return tenant.url(general.logo_url) if general.logo_url.startswith("/") else general.logo_url
-
-
-def _sender(deployment: Deployment, school: str) -> Sender:
-    address = deployment.mail_from or Address(username="noreply", domain="localhost")
-    return Sender(Address(address.display_name or school, address.username, address.domain))

@@ -7,14 +7,13 @@ from pathlib import Path
 from uuid import UUID
 
 from kernel.settings import Settings
-from kernel.tenancy import Tenant
 
 
-def mail_folder(settings: Settings, tenant: Tenant) -> Path | None:
+def mail_folder(settings: Settings, tenant_id: UUID) -> Path | None:
     """Return the folder of a tenant's mails; None where a server sends them, or should."""
     if settings.smtp_url or not settings.embedded_stack:
         return None
-    return settings.data_dir / "mail" / str(tenant.id)
+    return settings.data_dir / "mail" / str(tenant_id)
 
 
 async def keep_in_folder(folder: Path, mail_id: UUID, message: EmailMessage) -> None:

@@ -1,7 +1,6 @@
-"""Which server takes a mail and under whose name it goes: the deployment's, or a tenant's own.
+"""What an SMTP server, a sender and an address are, and how settings spell them.
 
-A tenant's own address stands in `From` only if its own server sends: the deployment's server may speak for the
-deployment's domain alone, and would lend one tenant's name to another.
+Which of them serves a tenant is `kernel.mail.relays`.
 """
 
 import re

@@ -29,7 +29,7 @@ Values = Mapping[str, str]
 class MailTemplate(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of mail that a plugin sends.
 
-    The body is plain text. A line that is only a link, written out or as a placeholder whose name ends with `link`,
+    The body is plain text. A line that is only a link, written out or as a placeholder named `link` or `..._link`,
     becomes a button in the mail's HTML part.
 
     Args:
@@ -141,12 +141,17 @@ def filled_lines(wording: Wording, values: Values) -> list[Line]:
     lines: list[Line] = []
     for text in _readable(wording.body).strip("\n").split("\n"):
         only = _PLACEHOLDER.fullmatch(text.strip())
-        link = values.get(only[1], "") if only and only[1].endswith("link") else text.strip()
+        link = values.get(only[1], "") if only and is_link_name(only[1]) else text.strip()
         if is_link(link):
             lines.append(Line(link, link))
         else:
             lines += [Line(line.rstrip()) for line in _fill(text, values).split("\n")]
     return lines
+
+
+def is_link_name(placeholder: str) -> bool:
+    """Say whether a placeholder stands for a link, which its name tells."""
+    return placeholder == "link" or placeholder.endswith("_link")
 
 
 def is_link(text: str) -> bool:

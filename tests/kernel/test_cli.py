@@ -22,7 +22,7 @@ from kernel.ids import new_id
 from kernel.plugin import GROUP
 from kernel.settings import Settings
 
-CATEGORIES = "general, lab, payment, security"
+CATEGORIES = "general, lab, mail, payment, security"
 KEY = "0123456789abcdef0123456789abcdef"
 NOBODY = "postgresql+asyncpg://x:swordfish@127.0.0.1:1/x"
 
@@ -392,7 +392,7 @@ def test_plugin_in_quarantine_is_listed_with_its_reason(run: Run, monkeypatch: p
 
 
 def test_doctor_says_how_every_part_is(run: Run, lab_settings: Settings) -> None:
-    well = run("doctor", settings=lab_settings)
+    well = run("doctor", settings=msgspec.structs.replace(lab_settings, smtp_url="", embedded_stack=True))
 
     assert well == Ran(0, "ok   database\nok   redis\nok   storage\nok   migrations\n", "")
 
@@ -408,8 +408,25 @@ def test_doctor_fails_when_a_part_does(run: Run, lab_settings: Settings, tmp_pat
         "FAIL redis Err",
         "ok   storage",
         "FAIL migration",
+        "FAIL mail SMTP",
     ]
     assert "swordfish" not in ill.out
+
+
+def test_a_test_mail_without_a_server_goes_into_the_folder(run: Run, lab_settings: Settings, tmp_path: Path) -> None:
+    folder = msgspec.structs.replace(lab_settings, smtp_url="", embedded_stack=True, data_dir=tmp_path)
+
+    taken = run("mail", "test", "--to", "ada@north.test", settings=folder)
+
+    (file,) = tmp_path.glob("mail/*/*.eml")
+    assert taken == Ran(0, f"Taken by {file.parent}.\n", "")
+    assert b"To: ada@north.test" in file.read_bytes()
+
+
+def test_a_test_mail_that_nobody_takes_is_one_sentence(run: Run, lab_settings: Settings) -> None:
+    refused = run("mail", "test", "--to", "ada@north.test", settings=lab_settings)
+
+    assert (refused.code, refused.sentence[:16]) == (2, "SMTPConnectError")
 
 
 def test_openapi_prints_the_document(run: Run, lab_settings: Settings) -> None:

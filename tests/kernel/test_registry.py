@@ -82,7 +82,7 @@ def test_registry_gathers_what_a_sound_plugin_registers() -> None:
     assert registry.listeners == (listener,)
     assert registry.tasks == (task,)
     assert registry.mail_templates == {"kernel.test_mail": TEST_MAIL, "codes.news": NEWS}
-    assert [spec.category for spec in registry.settings] == ["general", "payment", "security", "codes"]
+    assert [spec.category for spec in registry.settings] == ["general", "mail", "payment", "security", "codes"]
     assert registry.routes == {"codes": [handler]}
     assert isinstance(registry.identity, Accounts)
 
@@ -142,15 +142,15 @@ BAD_ITEMS = {
     ),
     "command of one word": (
         {"register_commands": [command("export")]},
-        "the command 'export' must be two words, the first of them none of plugins, tasks, tenants.",
+        "the command 'export' must be two words, the first of them none of mail, plugins, tasks, tenants.",
     ),
     "command of three words": (
         {"register_commands": [command("codes export all")]},
-        "the command 'codes export all' must be two words, the first of them none of plugins, tasks, tenants.",
+        "the command 'codes export all' must be two words, the first of them none of mail, plugins, tasks, tenants.",
     ),
     "command among the kernel's": (
         {"register_commands": [command("tenants create")]},
-        "the command 'tenants create' must be two words, the first of them none of plugins, tasks, tenants.",
+        "the command 'tenants create' must be two words, the first of them none of mail, plugins, tasks, tenants.",
     ),
     "command twice": (
         {"register_commands": [command("codes export"), command("codes export")]},
