@@ -6,21 +6,30 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 START_BOUND_S = 90
 STOP_BOUND_S = 60
+COLLEGIUM = (sys.executable, "-m", "kernel.cli")
 
 
 class Server:
     """A server process of a test, its data directory and what it printed."""
 
-    def __init__(self, data_dir: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        program: Sequence[str] = COLLEGIUM,
+    ) -> None:
         self.data_dir = data_dir
+        self._program = program
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = data_dir.parent / f"{data_dir.name}-{self.port}.log"
@@ -31,17 +40,24 @@ class Server:
                 stdout=log,
                 stderr=log,
                 env=self._environment,
+                cwd=data_dir.parent,
                 start_new_session=True,
             )
 
     def command(self, *arguments: str) -> list[str]:
         """Return a `collegium` command for this server's data directory."""
-        return [sys.executable, "-m", "kernel.cli", *arguments, "--data-dir", str(self.data_dir)]
+        return [*self._program, *arguments, "--data-dir", str(self.data_dir)]
 
     def collegium(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `collegium` command beside the server."""
         return subprocess.run(
-            self.command(*arguments), env=self._environment, capture_output=True, text=True, timeout=60, check=False
+            self.command(*arguments),
+            env=self._environment,
+            cwd=self.data_dir.parent,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     @property
@@ -106,8 +122,8 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """A function that starts a server of its own; all are stopped at the end."""
     servers: list[Server] = []
 
-    def start(*arguments: str, name: str = "data", environment: dict[str, str] | None = None) -> Server:
-        server = Server(tmp_path / name, *arguments, environment=environment)
+    def start(*arguments: str, name: str = "data", **options: Any) -> Server:
+        server = Server(tmp_path / name, *arguments, **options)
         servers.append(server)
         return server
 
