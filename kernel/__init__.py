@@ -28,6 +28,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     ),
     "kernel.clock": ("now", "timezones"),
     "kernel.commands": ("Command",),
+    "kernel.constraints": ("constraint_errors",),
     "kernel.db": ("Contended", "DatabaseUnavailable", "Db", "OutcomeUnknown"),
     "kernel.ddl": ("definer_function", "secure_tenant_table", "tenant_columns"),
     "kernel.demo": ("DemoStep",),

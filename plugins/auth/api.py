@@ -1,6 +1,6 @@
 """What other plugins may use of accounts."""
 
-from plugins.auth.actions.accounts import create_user
+from plugins.auth.actions.new_accounts import create_user
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.permissions import ROLES, Role
 from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, users_by_id

@@ -9,7 +9,7 @@ import msgspec
 from kernel.commands import Command
 from kernel.db import Db
 from kernel.errors import Invalid
-from plugins.auth.actions import accounts
+from plugins.auth.actions import new_accounts
 from plugins.auth.schemas.users import CreateUserRequest
 
 
@@ -34,7 +34,7 @@ async def create_admin(
         request = msgspec.convert(values, CreateUserRequest)
     except msgspec.ValidationError as error:
         raise Invalid(f"{error}.") from None
-    user = await accounts.add_user(db, request, is_operator=is_operator)
+    user = await new_accounts.add_user(db, request, is_operator=is_operator)
     return f"{user.email} is an administrator of {db.tenant.slug}."
 
 

@@ -4,7 +4,7 @@ from msgspec import Struct, structs
 
 from kernel.db import Db
 from kernel.demo import DemoStep
-from plugins.auth.actions import accounts
+from plugins.auth.actions import new_accounts
 from plugins.auth.permissions import Role
 from plugins.auth.queries import lookups
 
@@ -38,7 +38,7 @@ async def make_accounts(db: Db) -> None:
     existing = await lookups.user_ids_by_email(db, [person.email for person in _PEOPLE])
     for person in _PEOPLE:
         if person.email not in existing:
-            await accounts.create_user(db, password=PASSWORD, **structs.asdict(person))
+            await new_accounts.create_user(db, password=PASSWORD, **structs.asdict(person))
 
 
 STEPS = (DemoStep("auth.accounts", make_accounts),)

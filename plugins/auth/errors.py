@@ -169,3 +169,17 @@ class LastAdmin(Conflict):
 
     code = "auth.last_admin"
     title = "This is the last active administrator. Make another one first."
+
+
+class TokenInvalid(Invalid):
+    """The link of a mail is unknown, used, replaced by a newer one, or too old."""
+
+    code = "auth.token_invalid"
+    title = "This link does not work any more. Ask for a new one."
+
+
+class AlreadyJoined(Conflict):
+    """The account has been used, so there is nothing to invite to."""
+
+    code = "auth.already_joined"
+    title = "This person has an account that works already."

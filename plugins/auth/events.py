@@ -1,6 +1,6 @@
 """What has happened to accounts and sessions."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -24,6 +24,28 @@ class UserRegistered(Event, frozen=True, kw_only=True):
     personal: RegisteredPerson
 
 
+class MailAddress(Struct, frozen=True):
+    """An address as somebody typed it, normalised; whether an account has it, the listener finds out."""
+
+    email: str
+
+
+class MailRequested(Event, frozen=True, kw_only=True):
+    """Somebody asked for a mail to an address; ours alone, so that asking takes as long whoever has the address."""
+
+    name: ClassVar[str] = "auth.mail.requested"
+    reason: Literal["registered_again", "reset", "verification"]
+    personal: MailAddress
+
+
+class AddressChangeRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants another address for their account."""
+
+    name: ClassVar[str] = "auth.address_change.requested"
+    user_id: UUID
+    personal: MailAddress
+
+
 class SessionsChanged(Event, frozen=True, kw_only=True):
     """Sessions ended, or the role of their user changed: whoever keeps a copy of them asks anew."""
 
@@ -32,4 +54,4 @@ class SessionsChanged(Event, frozen=True, kw_only=True):
     session_ids: tuple[UUID, ...]
 
 
-EVENTS = (UserRegistered, SessionsChanged)
+EVENTS = (UserRegistered, MailRequested, AddressChangeRequested, SessionsChanged)

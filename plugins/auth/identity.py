@@ -5,7 +5,7 @@ from uuid import UUID
 from kernel.db import Db
 from kernel.identity import SessionState
 from kernel.tenancy import Tenant
-from plugins.auth.actions import accounts
+from plugins.auth.actions import new_accounts
 from plugins.auth.queries import sessions
 from plugins.auth.settings import SETTINGS, AuthSettings
 
@@ -33,7 +33,7 @@ class Accounts:
         is_operator: bool = False,
     ) -> UUID:
         """Make an active account with a verified address and return its id."""
-        return await accounts.create_user(
+        return await new_accounts.create_user(
             db,
             email=email,
             password=password,

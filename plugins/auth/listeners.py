@@ -2,7 +2,8 @@
 
 from kernel.db import Db
 from kernel.events import Listener
-from plugins.auth.events import SessionsChanged
+from plugins.auth.actions import mail_requests
+from plugins.auth.events import AddressChangeRequested, MailRequested, SessionsChanged, UserRegistered
 
 
 async def forget_sessions(db: Db, event: SessionsChanged) -> None:
@@ -10,4 +11,13 @@ async def forget_sessions(db: Db, event: SessionsChanged) -> None:
     await db.deployment.gate.forget_sessions(db.tenant_id, event.session_ids)
 
 
-LISTENERS = (Listener(SessionsChanged, "auth.forget_sessions", forget_sessions),)
+async def _confirm_registration(db: Db, event: UserRegistered) -> None:
+    await mail_requests.confirm_registration(db, event.user_id)
+
+
+LISTENERS = (
+    Listener(SessionsChanged, "auth.forget_sessions", forget_sessions),
+    Listener(UserRegistered, "auth.confirm_registration", _confirm_registration),
+    Listener(MailRequested, "auth.answer_mail_request", mail_requests.answer_request),
+    Listener(AddressChangeRequested, "auth.answer_address_change", mail_requests.answer_address_change),
+)

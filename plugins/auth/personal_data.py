@@ -19,7 +19,7 @@ from plugins.auth.queries.second_factors import factors_of, stored_totp
 from plugins.auth.queries.users import user_details
 from plugins.auth.schemas.passkeys import Passkey
 from plugins.auth.schemas.users import UserDetails
-from plugins.auth.tables import FailedLogin, Session, User, UserProfile
+from plugins.auth.tables import FailedLogin, Session, User, UserProfile, UserToken
 
 NOBODY = ("Deleted", "account")
 _USER = bindparam("user", type_=Uuid)
@@ -50,6 +50,22 @@ _FAILED_LOGINS = (
     .order_by(FailedLogin.created_at)
 )
 _ERASE_FAILED_LOGINS = select(func.auth.forget_failed_logins(bindparam("person", type_=Uuid)))
+
+_TOKENS = (
+    select(UserToken.purpose, UserToken.email, UserToken.issued_at, UserToken.expires_at)
+    .where(UserToken.user_id == _USER)
+    .order_by(UserToken.issued_at)
+)
+_ERASE_TOKENS = delete(UserToken).where(UserToken.user_id == _USER)
+
+
+class KeptToken(Struct, frozen=True):
+    """A link that was mailed and has not been used."""
+
+    purpose: str
+    email: str
+    issued_at: datetime
+    expires_at: datetime
 
 
 class KeptSession(Struct, frozen=True):
@@ -116,9 +132,18 @@ async def _second_factors(db: Db, user_id: UUID) -> KeptSecondFactors:
     )
 
 
+async def _tokens(db: Db, user_id: UUID) -> list[KeptToken]:
+    return await db.rows(KeptToken, _TOKENS, user=user_id)
+
+
+async def _erase_tokens(db: Db, user_id: UUID) -> None:
+    await db.run(_ERASE_TOKENS, user=user_id)
+
+
 PERSONAL_DATA = (
     # First, and so erased last: others may still look the address up.
     PersonalData(name="auth.account", title="Your account and profile", export=_account, erase=_erase_account),
+    PersonalData(name="auth.mailed_links", title="Links we mailed", export=_tokens, erase=_erase_tokens),
     PersonalData(name="auth.sessions", title="Your sign-ins", export=_sessions, erase=_erase_sessions),
     PersonalData(
         name="auth.second_factors",

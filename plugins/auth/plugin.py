@@ -10,6 +10,7 @@ from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
 from kernel.identity import Identity
+from kernel.mail import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
@@ -19,6 +20,7 @@ from plugins.auth.demo import STEPS
 from plugins.auth.events import EVENTS
 from plugins.auth.identity import Accounts
 from plugins.auth.listeners import LISTENERS
+from plugins.auth.mails import TEMPLATES
 from plugins.auth.permissions import PERMISSIONS
 from plugins.auth.personal_data import PERSONAL_DATA
 from plugins.auth.routes import ROUTES
@@ -92,3 +94,9 @@ def register_commands() -> Sequence[Command]:
 def register_personal_data() -> Sequence[PersonalData]:
     """Return what is kept about people."""
     return PERSONAL_DATA
+
+
+@hookimpl
+def register_mail_templates() -> Sequence[MailTemplate]:
+    """Return what is mailed."""
+    return TEMPLATES

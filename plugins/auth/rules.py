@@ -35,11 +35,13 @@ def words_of(*texts: str) -> list[str]:
     return [word for text in texts for word in re.split(r"[\W_]+", text.lower()) if word]
 
 
-def check_password(password: str, policy: PasswordPolicy, context: PasswordContext, common: Container[str]) -> None:
+def check_password(
+    password: str, policy: PasswordPolicy, context: PasswordContext, common: Container[str], field: str = "password"
+) -> None:
     """Refuse a new password that breaks the policy.
 
     Raises:
-        PasswordRefused: With one message for each broken rule, all for the field `password`.
+        PasswordRefused: With one message for each broken rule, all for the field in which the password stood.
     """
     if len(password) > PASSWORD_MAX_LENGTH:
         # Nothing else is looked at: long input must cost nothing.
@@ -47,7 +49,7 @@ def check_password(password: str, policy: PasswordPolicy, context: PasswordConte
     else:
         messages = [*_composition(password, policy), *_content(password, context, common)]
     if messages:
-        raise PasswordRefused(" ".join(messages), errors=[FieldError("password", message) for message in messages])
+        raise PasswordRefused(" ".join(messages), errors=[FieldError(field, message) for message in messages])
 
 
 def _composition(password: str, policy: PasswordPolicy) -> Iterable[str]:

@@ -52,6 +52,25 @@ class UserProfile(Base):
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
 
 
+class UserToken(Base):
+    """A secret that was mailed, to be used once; of each purpose an account has one at most."""
+
+    __tablename__ = "user_tokens"
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        tenant_unique("user_id", "purpose"),
+        tenant_unique("token_hash"),
+        one_of("purpose", "verification", "reset", "invitation"),
+    )
+
+    user_id: Mapped[UUID]
+    purpose: Mapped[str]
+    token_hash: Mapped[bytes] = secret_column(comment="SHA-256 of the secret in the link")
+    email: Mapped[str] = mapped_column(NormalisedText(), comment="where it was mailed, and so what it proves")
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class Session(Base, audited=False):
     """One sign-in and all refresh tokens that descend from it."""
 

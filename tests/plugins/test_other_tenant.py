@@ -30,6 +30,7 @@ OWN_PATH: dict[str, Body] = {
     "users_update": lambda ids: {"first_name": "Mallory"},
     "users_delete": NO_BODY,
     "users_export": NO_BODY,
+    "users_invite": NO_BODY,
     "users_reset_mfa": NO_BODY,
     "auth_passkeys_update": lambda ids: {"name": "Taken"},
     "auth_passkeys_delete": lambda ids: {"password": PASSWORD},
@@ -86,7 +87,7 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
 REFUSED_AT_ALL = {
     "admin": {"courses_enroll", "courses_drop", "access_codes_redeem"},
     "student": {
-        "users_delete", "users_export",
+        "users_delete", "users_export", "users_invite",
         "users_reset_mfa",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
         "courses_delete", "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",
@@ -98,7 +99,8 @@ REFUSED_AT_ALL = {
 }  # fmt: skip
 LISTS = ("/users", "/courses", "/courses?status=published", "/categories", "/access-codes", "/enrollments")
 NO_IDS = {
-    "users_delete_me", "users_export_me",
+    "users_delete_me", "users_export_me", "users_change_password", "users_change_email", "auth_verify_email",
+    "auth_resend_verification", "auth_forgot_password", "auth_reset_password", "auth_accept_invitation",
     "auth_register", "auth_login", "auth_refresh", "auth_logout", "auth_mfa", "auth_mfa_get", "auth_totp_begin",
     "auth_totp_confirm", "auth_totp_remove", "auth_recovery_codes", "auth_passkey_options", "auth_passkeys_create",
     "auth_passkeys_list", "auth_passkey_sign_in_options", "auth_passkey_sign_in",

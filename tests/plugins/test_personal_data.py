@@ -19,10 +19,12 @@ from kernel.testing import PASSWORD, Person, School, SchoolFactory
 AGENT, ADDRESS, NAME = "Marker-Agent", "203.0.113.77", "Markername"
 KEPT_BY = {
     "auth.failed_logins": "auth.failed_logins",
+    "auth.passkeys": "auth.second_factors",
     "auth.recovery_codes": "auth.second_factors",
     "auth.sessions": "auth.sessions",
     "auth.totp_factors": "auth.second_factors",
     "auth.user_profiles": "auth.account",
+    "auth.user_tokens": "auth.mailed_links",
     "codes.access_codes": "codes.generated",
     "codes.code_batches": "codes.generated",
     "codes.code_redemptions": "codes.redemptions",
@@ -121,6 +123,7 @@ def test_every_table_that_points_at_accounts_is_personal_data(deployment: Deploy
 
 async def test_export_holds_everything_of_the_one_and_nothing_of_another(school: School, marked: Marked) -> None:
     other = await school.person("student", email=f"somebody-else@{school.host}")
+    await school.settle()
     answer = await marked.person.get("/users/me/export")
     assert answer.headers["content-disposition"] == 'attachment; filename="personal-data.json"'
     assert answer.headers["cache-control"] == "private, no-store"
@@ -129,6 +132,7 @@ async def test_export_holds_everything_of_the_one_and_nothing_of_another(school:
     data = document["data"]
     assert {name: len(rows) for name, rows in data.items() if isinstance(rows, list) and name != "kernel.activity"} == {
         "auth.failed_logins": 1,
+        "auth.mailed_links": 1,
         "auth.sessions": 1,
         "codes.attempts": 2,
         "codes.generated": 0,

@@ -17,7 +17,21 @@ async def count_try(db: Db, account: str) -> None:
         RateLimited: It was tried too often.
         RedisUnavailable: Tries cannot be counted, so none is allowed.
     """
+    await _count(db, "login", account)
+
+
+async def count_mail(db: Db, account: str) -> None:
+    """Count that a mail was asked for, whether or not there is such an account; apart from tries to sign in.
+
+    Raises:
+        RateLimited: It was asked for too often.
+        RedisUnavailable: It cannot be counted, so none is sent.
+    """
+    await _count(db, "mail", account)
+
+
+async def _count(db: Db, what: str, account: str) -> None:
     rates = db.tenant.setting(SECURITY, SecuritySettings).rate_limits
     _, digest = db.deployment.keyring.mac("password", b"account" + normalised(account).encode())
-    limit = Limit(f"login:account:{digest.hex()}", "log", rates.login_per_minute)
+    limit = Limit(f"{what}:account:{digest.hex()}", "log", rates.login_per_minute)
     await db.deployment.gate.count(db.tenant_id, limit)

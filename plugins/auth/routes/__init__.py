@@ -2,13 +2,23 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.auth.routes import me, passkeys, personal_data, registration, second_factors, sessions, users
+from plugins.auth.routes import (
+    me,
+    passkeys,
+    passwords,
+    personal_data,
+    registration,
+    second_factors,
+    sessions,
+    users,
+)
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *registration.HANDLERS,
     *sessions.HANDLERS,
     *second_factors.HANDLERS,
     *passkeys.HANDLERS,
+    *passwords.HANDLERS,
     *me.HANDLERS,
     *users.HANDLERS,
     *personal_data.HANDLERS,

@@ -1,6 +1,6 @@
 """One's own account."""
 
-from litestar import delete, get
+from litestar import delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
@@ -8,9 +8,11 @@ from kernel.auth import Actor, signed_in
 from kernel.db import Db
 from kernel.replicas import reads_only
 from kernel.routing import limited
-from plugins.auth.actions import erasure
+from plugins.auth.actions import addresses, erasure
 from plugins.auth.queries import users
 from plugins.auth.schemas.erasure import DeleteOwnAccountRequest, ErasureStarted
+from plugins.auth.schemas.passwords import ChangeEmailRequest
+from plugins.auth.schemas.registration import CheckYourMail
 from plugins.auth.schemas.users import UserDetails
 
 
@@ -26,4 +28,11 @@ async def delete_me(db: Db, actor: Actor, data: JSONBody[DeleteOwnAccountRequest
     return ErasureStarted(await erasure.delete_own_account(db, actor, data.password))
 
 
-HANDLERS: tuple[HTTPRouteHandler, ...] = (read_me, delete_me)
+@post("/users/me/email", guards=[signed_in], opt=limited("login"), status_code=202, operation_id="users_change_email")
+async def change_email(db: Db, actor: Actor, data: JSONBody[ChangeEmailRequest]) -> CheckYourMail:
+    """Ask for another address; it is the account's once the link that is mailed there is opened."""
+    await addresses.request_address(db, actor, data.email, data.password)
+    return CheckYourMail()
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (read_me, change_email, delete_me)

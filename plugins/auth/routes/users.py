@@ -12,7 +12,7 @@ from kernel.db import Db
 from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page
-from plugins.auth.actions import accounts, erasure
+from plugins.auth.actions import accounts, erasure, invitations, new_accounts
 from plugins.auth.permissions import CREATE_USER, DELETE_USER, LIST_USERS, READ_USER, UPDATE_USER, Role
 from plugins.auth.queries import users
 from plugins.auth.schemas.erasure import ErasureStarted
@@ -39,8 +39,8 @@ async def list_users(
 
 @post("/users", guards=[requires(CREATE_USER)], operation_id="users_create")
 async def create_user(db: Db, data: JSONBody[CreateUserRequest]) -> UserDetails:
-    """Make an account for somebody, in any role."""
-    return await accounts.add_user(db, data)
+    """Make an account for somebody, in any role; without a password they are invited by mail."""
+    return await new_accounts.add_user(db, data)
 
 
 @get("/users/{user_id:uuid}", guards=[requires(READ_USER)], opt=reads_only(), operation_id="users_get")
@@ -67,4 +67,10 @@ async def delete_user(db: Db, actor: Actor, user_id: FromPath[UUID]) -> ErasureS
     return ErasureStarted(await db.retrying(lambda: erasure.delete_user(db, actor, user_id)))
 
 
-HANDLERS: tuple[HTTPRouteHandler, ...] = (list_users, create_user, read_user, update_user, delete_user)
+@post("/users/{user_id:uuid}/invite", guards=[requires(CREATE_USER)], status_code=204, operation_id="users_invite")
+async def invite_user(db: Db, user_id: FromPath[UUID]) -> None:
+    """Mail the invitation once more, for an account that nobody has used yet."""
+    await invitations.invite(db, user_id)
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (list_users, create_user, read_user, update_user, delete_user, invite_user)

@@ -17,7 +17,7 @@ class RegisterRequest(Body, frozen=True, kw_only=True):
     last_name: PersonName
 
 
-class Registered(Struct, frozen=True):
-    """The answer to every registration, whether or not the address was free."""
+class CheckYourMail(Struct, frozen=True):
+    """The answer whether or not there is an account; what is mailed, if anything, tells the difference."""
 
     status: Literal["check_your_mail"] = "check_your_mail"

@@ -4,12 +4,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+TokenPurpose = Literal["verification", "reset", "invitation"]
 Status = Literal["active", "inactive", "suspended"]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
 NewPassword = Annotated[str, Meta(min_length=1, max_length=1000)]
 """The policy says what it must be (`rules`), in words that name each broken rule."""
 TypedPassword = Annotated[str, Meta(max_length=128)]
 """As somebody typed it, to be compared."""
+MailedToken = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
 ShortText = Annotated[str, Meta(min_length=1, max_length=100)]
 LongText = Annotated[str, Meta(min_length=1, max_length=2000)]

@@ -12,13 +12,13 @@ from plugins.auth.schemas.texts import Email, LongText, NewPassword, PersonName,
 
 
 class CreateUserRequest(Body, frozen=True, kw_only=True):
-    """An account that an administrator makes for somebody."""
+    """An account that an administrator makes for somebody; without a password they are invited by mail."""
 
     email: Email
     role: Role
     first_name: PersonName
     last_name: PersonName
-    password: NewPassword
+    password: NewPassword | None = None
 
 
 class UpdateUserRequest(Body, frozen=True, kw_only=True):

@@ -9,11 +9,11 @@ from sqlalchemy import Update, bindparam, delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from kernel.auth import Actor
+from kernel.constraints import constraint_errors
 from kernel.db import Db
 from kernel.errors import FieldError
 from kernel.ids import new_id
 from plugins.courses import rules
-from plugins.courses.actions.constraints import constraint_errors
 from plugins.courses.actions.slugs import CATEGORY_NUMBER, take_slug
 from plugins.courses.errors import CategoryCycle, CategoryNotFound, SlugTaken
 from plugins.courses.queries.categories import category_by_id, parents_locked

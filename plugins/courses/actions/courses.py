@@ -10,11 +10,11 @@ from sqlalchemy import Update, Uuid, bindparam, delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from kernel.auth import Actor
+from kernel.constraints import constraint_errors
 from kernel.db import Db
 from kernel.errors import FieldError
 from kernel.ids import new_id
 from plugins.courses import rules
-from plugins.courses.actions.constraints import constraint_errors
 from plugins.courses.actions.slugs import COURSE_NUMBER, take_slug
 from plugins.courses.errors import (
     CategoryNotFound,

@@ -7,9 +7,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from kernel.constraints import constraint_errors
 from kernel.errors import Conflict
 from kernel.testing import Person, School, SchoolFactory
-from plugins.courses.actions.constraints import constraint_errors
 from plugins.courses.actions.slugs import COURSE_NUMBER, take_slug
 from plugins.courses.errors import SlugTaken
 from tests.plugins.courses.conftest import VIDEO, Course, Deliver, ask, draft, published, refused
