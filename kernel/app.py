@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from litestar.middleware import DefineMiddleware
@@ -19,6 +20,8 @@ from kernel.deployment import Deployment
 from kernel.door import Door
 from kernel.health import health_routes
 from kernel.mail.demo_page import demo_mail_routes
+from kernel.metrics import RequestMetrics
+from kernel.metrics_route import metrics_routes
 from kernel.observability import Observed
 from kernel.own_routes import OWN_ROUTES
 from kernel.plugin import KERNEL_VERSION, LoadedPlugin, discover
@@ -97,6 +100,7 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
                 Router(API, route_handlers=OWN_ROUTES),
                 *mount(deployment.registry),
                 *health_routes(deployment),
+                *metrics_routes(deployment),
                 *reader_routes(),
                 *demo_mail_routes(deployment),
             ],
@@ -119,6 +123,7 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
                 create_examples=False,
             ),
             lifespan=[open_deployment, *lifespan],
+            state=State({"deployment": deployment}),
             request_max_body_size=deployment.settings.max_body_bytes,
             logging_config=None,
         )
@@ -126,4 +131,4 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
 
 def served(app: Litestar) -> Any:
     """Return the application as a server runs it, with request ids, headers and the access log around it."""
-    return Observed(app)
+    return Observed(app, RequestMetrics(app.state.deployment))

@@ -20,7 +20,7 @@ from kernel.replicas import is_reading
 from kernel.tables import check_tables
 
 API = "/api/v1"
-_OURS = ("api", "health", "schema")
+_OURS = ("api", "health", "metrics", "schema")
 _OURS_OF_THE_API = ("tasks",)
 _OUR_COMMANDS = ("mail", "plugins", "tasks", "tenants")
 _PARAMETER = re.compile(r"\{[^}]*\}")

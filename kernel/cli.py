@@ -22,7 +22,7 @@ from kernel.errors import DomainError
 from kernel.observability import configure_logging
 from kernel.plugin import PluginError, discover
 from kernel.registry import load_registry
-from kernel.serve import StartRefused, ready_settings, seed_demo, serve
+from kernel.serve import StartRefused, ready_settings, seed_demo, serve, telling_metrics
 from kernel.settings import Settings, SettingsError, load_settings
 from kernel.worker import run_worker
 
@@ -171,7 +171,7 @@ def _worker(settings: Settings, _options: argparse.Namespace) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with opened(ready) as deployment:
+        async with opened(ready) as deployment, telling_metrics(deployment):
             await run_worker(deployment, stop)
 
     with ready_settings(settings) as ready:

@@ -16,6 +16,7 @@ from kernel.db import Database, Origin
 from kernel.deployment import Deployment
 from kernel.events import Event, Listener
 from kernel.faults import describe
+from kernel.metrics import EVENTS
 from kernel.outbox import Claim
 from kernel.tenancy import Tenant, TenantUnknown
 
@@ -128,16 +129,21 @@ class Dispatcher:
     async def _deliver(self, claim: Claim) -> None:
         listener = self._listeners.by_name[claim.listener]
         started = time.monotonic()
+        outcome = "failed"
+        structlog.contextvars.bind_contextvars(request_id=claim.request_id)
         try:
             tenant = await self._tenant(claim)
             if tenant is None or not listener.acts_among(tenant.plugins):
                 await self._postpone(claim, listener.plugin)
+                outcome = "postponed"
             else:
                 async with asyncio.timeout(_TIME_LIMIT_S):
                     await self._handle(claim, listener, tenant)
+                outcome = "done"
         except Exception as error:
             log.warning("event.failed", listener=listener.name, id=str(claim.id), attempt=claim.attempts, exc_info=True)
             await self._fail(claim, error)
+        EVENTS.labels(listener.name, outcome).inc()
         self._usual_s += 0.1 * (time.monotonic() - started - self._usual_s)
 
     async def _tenant(self, claim: Claim) -> Tenant | None:

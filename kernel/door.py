@@ -24,6 +24,7 @@ from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited,
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
 from kernel.idempotency import is_idempotent
 from kernel.identity import SessionState
+from kernel.metrics import REFUSED
 from kernel.replicas import MOST_BEHIND_S, is_reading
 from kernel.tenancy import Tenant
 
@@ -156,6 +157,7 @@ class Door:
             claims = self._verify(token, tolerated=open_to_all and not bearer)
         tenant = await self._tenant(arrival, claims)
         state = scope["state"]
+        state["tenant"] = tenant
         origin = Origin(tenant.id, None, state.get("request_id", ""), arrival.address, arrival.agent)
         actor, tenant = await self._actor(tenant, claims, arrival, scope, origin)
         plugin = handler.opt.get("plugin")
@@ -208,6 +210,8 @@ class Door:
             scope["state"]["limit"] = admission.limit
             scope["state"]["wrote"] = admission.wrote or 0
             if admission.limit is not None and not admission.limit.allowed:
+                handler = cast("HTTPRouteHandler", scope["route_handler"])
+                REFUSED.labels(str(handler.opt.get("door", "api"))).inc()
                 raise RateLimited
         if claims is None:
             return Actor(tenant.id, address=arrival.address, grants=tenant.grants("")), tenant

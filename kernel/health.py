@@ -1,7 +1,6 @@
 """Whether the process can serve: `/health/ready`; that it lives is said by `kernel.observability`."""
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
@@ -37,9 +36,7 @@ def health_routes(deployment: Deployment) -> list[HTTPRouteHandler]:
         """Say whether database, Redis, storage and migrations are in order."""
         checks = await readiness_checks(deployment)
         ok = all(check.ok for check in checks)
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        expected = deployment.settings.operator_token
-        known = bool(expected) and hmac.compare_digest(token.encode("latin-1"), expected.encode())
+        known = deployment.settings.is_operators(request.headers.get("authorization", ""))
         body = Readiness(
             "ok" if ok else "unavailable", [*checks, *set_aside(deployment), *mail_trouble(deployment)] if known else ()
         )

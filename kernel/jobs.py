@@ -17,6 +17,7 @@ from kernel import task_runs
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.faults import describe
+from kernel.metrics import TASK_SECONDS, TASKS
 from kernel.tasks import AnyTask, Job, TaskContext, TaskPostponed, TaskRefused
 from kernel.tenancy import Tenant, TenantUnknown
 
@@ -46,6 +47,7 @@ _GIVE_UP = text(f"""
         'traceback', '', 'additional_context', NULL)
     FROM ours
 """)  # noqa: S608 - from constants
+Outcome = Literal["done", "failed", "held", "postponed"]
 _decoder = msgspec.json.Decoder(Job)
 
 
@@ -94,27 +96,32 @@ class JobRunner:
     async def _run(self, task: AnyTask, picked: Picked) -> None:
         try:
             job = _decoder.decode(picked.payload)
+            structlog.contextvars.bind_contextvars(request_id=job.request_id)
             try:
-                await self._attempt(task, picked, job)
+                with TASK_SECONDS.labels(task.name).time():
+                    outcome = await self._attempt(task, picked, job)
+                TASKS.labels(task.name, outcome).inc()
             except asyncio.CancelledError:
+                TASKS.labels(task.name, "interrupted").inc()
                 await self._give_up(picked, job, "queued", "The worker was stopped.", uncounted=1)
         except JobLost:
             log.warning("job.lost", task=task.name, id=picked.id)
         except Exception as error:  # noqa: BLE001 - without heartbeats it is picked up again
             log.warning("job.interrupted", task=task.name, id=picked.id, reason=describe(error))
 
-    async def _attempt(self, task: AnyTask, picked: Picked, job: Job) -> None:
+    async def _attempt(self, task: AnyTask, picked: Picked, job: Job) -> Outcome:
         attempt = await self._count(picked, job)
         tenant = await self._tenant(job, attempt)
         if not self._acts(task, job, tenant):
             await self._give_up(picked, job, "queued", "The plugin does not act.", uncounted=1, delay_s=_POSTPONED_S)
-        elif attempt.number > task.attempts:
+            return "postponed"
+        if attempt.number > task.attempts:
             await self._give_up(picked, job, "failed", "The last attempt ended its worker.")
             log.error("job.held", task=task.name, id=picked.id)
-        else:
-            await self._try(task, picked, job, tenant, attempt.number)
+            return "held"
+        return await self._try(task, picked, job, tenant, attempt.number)
 
-    async def _try(self, task: AnyTask, picked: Picked, job: Job, tenant: Tenant | None, number: int) -> None:
+    async def _try(self, task: AnyTask, picked: Picked, job: Job, tenant: Tenant | None, number: int) -> Outcome:
         try:
             async with asyncio.timeout(task.timeout_s):
                 await self._perform(task, picked, job, tenant)
@@ -131,9 +138,11 @@ class JobRunner:
                 # 10 s, 30 s, 90 s ... an hour, give or take a fifth.
                 delay_s = min(10 * 3 ** (number - 1), 3600)
                 await self._give_up(picked, job, "queued", describe(error), delay_s=delay_s)
-            else:
-                await self._give_up(picked, job, "failed", describe(error), error=error)
-                log.error("job.held", task=task.name, id=picked.id)
+                return "failed"
+            await self._give_up(picked, job, "failed", describe(error), error=error)
+            log.error("job.held", task=task.name, id=picked.id)
+            return "held"
+        return "done"
 
     async def _perform(self, task: AnyTask, picked: Picked, job: Job, tenant: Tenant | None) -> None:
         payload = msgspec.json.decode(job.data, type=task.payload)

@@ -12,6 +12,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from kernel.metrics import RequestMetrics
 from kernel.settings import Settings
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
@@ -71,8 +72,9 @@ def _to_json(event: Any, **_: Any) -> str:
 class Observed:
     """Outermost ASGI application: request id, headers on every answer, one line a request without query strings."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics | None = None) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request and say how it went."""
@@ -95,9 +97,13 @@ class Observed:
             await send(message)
 
         try:
-            await self._app(scope, receive, observed_send)
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self._app(scope, receive, observed_send)
         finally:
-            _log_request(scope, request_id, status, started)
+            took_s = time.perf_counter() - started
+            if self._metrics is not None:
+                self._metrics.count(scope, status, took_s)
+            _log_request(scope, request_id, status, took_s)
 
 
 async def _say_alive(send: Send, request_id: str) -> None:
@@ -129,7 +135,7 @@ def _headers(message: Any, scope: Any, request_id: str) -> list[tuple[bytes, byt
     return headers
 
 
-def _log_request(scope: Any, request_id: str, status: int, started: float) -> None:
+def _log_request(scope: Any, request_id: str, status: int, took_s: float) -> None:
     state = scope["state"]
     tenant = state.get("tenant")
     actor = scope.get("user")
@@ -138,7 +144,7 @@ def _log_request(scope: Any, request_id: str, status: int, started: float) -> No
         method=scope["method"],
         path=scope["path"],
         status=status,
-        ms=round((time.perf_counter() - started) * 1000, 1),
+        ms=round(took_s * 1000, 1),
         tenant=tenant.slug if tenant else None,
         user=str(actor.user_id) if actor and actor.user_id else None,
         request_id=request_id,

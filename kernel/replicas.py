@@ -64,14 +64,14 @@ class Replicas:
 
     def __init__(self, database: Database, engines: Sequence[AsyncEngine]) -> None:
         self._database = database
-        self._replicas = [Replica(engine) for engine in engines]
-        self._seen: deque[tuple[float, int]] = deque(maxlen=int(2 * MOST_BEHIND_S / _POLL_S))
+        self.seen = [Replica(engine) for engine in engines]
+        self._log: deque[tuple[float, int]] = deque(maxlen=int(2 * MOST_BEHIND_S / _POLL_S))
         self._turn = 0
         self._watching: asyncio.Task[None] | None = None
 
     def engine_for(self, wrote: int | None) -> AsyncEngine | None:
         """Return a replica on which everything up to this position can be seen; None for the primary."""
-        able = [each for each in self._replicas if each.is_at(wrote or 0)]
+        able = [each for each in self.seen if each.is_at(wrote or 0)]
         if not able:
             return None
         self._turn += 1
@@ -79,7 +79,7 @@ class Replicas:
 
     def lost(self, engine: AsyncEngine) -> None:
         """Use a replica no more until it is seen again."""
-        for each in self._replicas:
+        for each in self.seen:
             if each.engine is engine and each.position >= 0:
                 each.position = -1
                 log.warning("replica.lost", replica=each.name)
@@ -89,8 +89,8 @@ class Replicas:
         # While the primary does not answer nothing new is written, so the replicas are as good as they were.
         with suppress(DatabaseUnavailable):
             async with self._database.transaction(Origin(tenant_id=None), read_only=True) as db:
-                self._seen.append((time.monotonic(), await db.value(_POSITION)))
-        await asyncio.gather(*(self._look_at(each) for each in self._replicas))
+                self._log.append((time.monotonic(), await db.value(_POSITION)))
+        await asyncio.gather(*(self._look_at(each) for each in self.seen))
 
     async def _look_at(self, replica: Replica) -> None:
         try:
@@ -104,14 +104,14 @@ class Replicas:
         if position is None:
             replica.position = -1
             return
-        latest = self._seen[-1][0] if self._seen else 0.0
-        reached = max((seen for seen, there in self._seen if there <= position), default=None)
+        latest = self._log[-1][0] if self._log else 0.0
+        reached = max((seen for seen, there in self._log if there <= position), default=None)
         replica.behind_s = latest - reached if reached is not None else MOST_BEHIND_S + 1
         replica.position = position
 
     async def open(self) -> None:
         """Look once, then begin to watch."""
-        if self._replicas:
+        if self.seen:
             await self.look()
             self._watching = asyncio.create_task(self._watch())
 

@@ -5,7 +5,8 @@ import gc
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -18,9 +19,10 @@ from kernel.app import create_app, create_deployment, opened, served
 from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.embedded import DEMO_MARKER, running_stack
+from kernel.metrics_route import worker_metrics
 from kernel.observability import configure_logging
 from kernel.revisions import pending
-from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings
+from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings, share_metrics
 from kernel.worker import run_worker
 
 console = Console(stderr=True, highlight=False)
@@ -94,8 +96,10 @@ def serve(settings: Settings) -> None:
         )
     listener = bind(settings.host, settings.port)
     try:
-        with ready_settings(settings) as ready:
+        with ready_settings(settings) as ready, ExitStack() as closing:
             export_settings(ready)
+            if ready.workers > 1:
+                share_metrics(closing.enter_context(TemporaryDirectory(prefix="collegium-metrics-")))
             notes = asyncio.run(prepare(ready))
             announce(ready, notes)
             run_server(ready, listener)
@@ -181,6 +185,37 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
         return
     config = server_config("kernel.serve:app_from_environment", settings)
     Multiprocess(config, sockets=[listener]).run()
+
+
+class SideServer(uvicorn.Server):
+    """A server beside the process's real work, which hears the signals itself."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the process."""
+        yield
+
+
+@asynccontextmanager
+async def telling_metrics(deployment: Deployment) -> AsyncIterator[None]:
+    """Answer `/metrics` at the port of a worker, if it has one.
+
+    Raises:
+        StartRefused: The port is taken.
+    """
+    settings = deployment.settings
+    if not settings.metrics_port:
+        yield
+        return
+    listener = bind(settings.host, settings.metrics_port)
+    server = SideServer(server_config(worker_metrics(deployment), settings))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
 
 
 def embedded_worker(deployment: Deployment) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

@@ -5,6 +5,7 @@ the kernel's own categories stand in `kernel.categories`.
 """
 
 import difflib
+import hmac
 import ipaddress
 import os
 import re
@@ -33,6 +34,7 @@ _SCHEMES: Mapping[str, tuple[str, ...]] = {
 }
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     "port": (1, 65_535),
+    "metrics_port": (0, 65_535),
     "workers": (1, 1_000),
     "database_pool_size": (1, 1_000),
     "max_body_bytes": (1_000, 100_000_000),
@@ -96,7 +98,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     max_body_bytes: int = 1_000_000
     operator_token: str = ""
-    """Opens readiness details and metrics; without it they answer only ok or not."""
+    """Opens readiness details and metrics; without it there are neither."""
+    metrics_by_tenant: bool = False
+    """Count requests for each tenant; costs as many series more as there are tenants."""
+    metrics_port: int = 0
+    """Port at which `collegium worker` tells its metrics, on `host`; 0 for nowhere."""
 
     @property
     def is_embedded(self) -> bool:
@@ -117,6 +123,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.embedded_stack:
             return f"http://{host or _in_url(self.host)}:{self.port}"
         return f"https://{host or _in_url(self.host)}"
+
+    def is_operators(self, authorization: str) -> bool:
+        """Whether a header of that name carries the operator's token."""
+        token = authorization.removeprefix("Bearer ").encode("latin-1", "replace")
+        return bool(self.operator_token) and hmac.compare_digest(token, self.operator_token.encode())
 
     def environment(self) -> dict[str, str]:
         """Return these settings as environment variables, for the processes that this one starts."""
@@ -259,6 +270,16 @@ def _in_url(host: str) -> str:
 def export_settings(settings: Settings) -> None:
     """Put the settings into the environment, for the processes that this one starts."""
     os.environ.update(settings.environment())
+
+
+def share_metrics(directory: str) -> None:
+    """Let the processes that this one starts add their metrics up in a directory, before the library is imported."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+
+
+def metrics_directory() -> str:
+    """Return where the processes of this server add their metrics up; an empty text if there is one process."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 
 
 SecretText = Annotated[str, SECRET]

@@ -6,10 +6,14 @@ import sys
 
 import httpx
 import pytest
+import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from kernel.testing import School
 from tests.kernel.conftest import Process, sign_in
 
+log = structlog.get_logger(__name__)
 SECURITY_HEADERS = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
     "x-content-type-options": "nosniff",
@@ -178,3 +182,16 @@ def test_log_for_people_is_text_and_keeps_its_level() -> None:
     assert lines[-2] == "ValueError: ü"
     assert lines[-1].endswith("of a library")
     assert "secret" not in lines[0]
+
+
+async def test_every_line_that_a_request_logs_carries_its_id(client: httpx.AsyncClient) -> None:
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        answer = await client.get("/lab/fault", headers={"X-Request-Id": "request-of-a-test"})
+        log.warning("afterwards")
+
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "request-of-a-test"
+    assert [(line["event"], line.get("request_id")) for line in lines] == [
+        ("request.failed", "request-of-a-test"),
+        ("request", "request-of-a-test"),
+        ("afterwards", None),
+    ]

@@ -12,6 +12,7 @@ from kernel import operations
 from kernel.reader import visible
 from kernel.testing import School
 from tests.kernel.conftest import Process
+from tests.kernel.lab import plugin as lab_plugin
 
 ATTRIBUTES_THAT_FETCH = {"src", "href", "action", "data", "poster", "srcset", "formaction", "background", "cite"}
 
@@ -61,27 +62,7 @@ async def test_document_describes_every_operation(school: School, client: httpx.
         "annex_open",
         "health_ready",
         "tasks_get",
-        *(
-            f"lab_{name}"
-            for name in (
-                [
-                    "open",
-                    "me",
-                    "where",
-                    "things",
-                    "thing",
-                    "make",
-                    "make_slowly",
-                    "echo",
-                    "login",
-                    "redeem",
-                    "fault",
-                    "refuse",
-                    "sever",
-                    "free",
-                ]
-            )
-        ),
+        *(handler.operation_id for handler in lab_plugin.register_routes()),
     }
     listing = found["paths"]["/api/v1/lab/things"]["get"]
     assert {each["name"]: each["in"] for each in listing["parameters"]} == {"limit": "query", "offset": "query"}
