@@ -30,7 +30,7 @@ class Scenario(msgspec.Struct, frozen=True):
     per_round: int
 
 
-SCENARIOS = (Scenario("courses", 0.7, 600), Scenario("redeem", 0.5, 500), Scenario("health", 0.8, 2000))
+SCENARIOS = (Scenario("courses", 2.0, 1500), Scenario("redeem", 0.5, 500), Scenario("health", 0.8, 2000))
 
 
 def compare(

@@ -54,7 +54,7 @@ class _Heard:
         self._steps = steps
         self._kind: type[msgspec.Struct] | None = None
         self._step: Step
-        self.sql = plan.sql
+        self.sql, self.writes, self.written = plan.sql, plan.writes, plan.written
 
     def maker(self, kind: type[Any]) -> Callable[[Any], Any]:
         self._kind = kind

@@ -53,6 +53,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.idempotency": ("idempotent",),
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
+    "kernel.kept_answers": ("Kept", "kept"),
     "kernel.keys": ("DecryptionFailed", "Keyring", "UnknownKey"),
     "kernel.mail": ("MailAddressInvalid", "MailTemplate", "send"),
     "kernel.mail.composing": ("Rendered",),

@@ -5,7 +5,7 @@ A `Db` is one transaction of one tenant. Only this module commits. Tables and ro
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from kernel.errors import Unavailable
+from kernel.kept_answers import ANY_TABLE
 from kernel.statements import plan_for
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class Db:
         self._opening = f"BEGIN READ ONLY; {origin.prelude()}" if read_only else f"BEGIN; {origin.prelude()}"
         self._read_only = read_only
         self._wrote = False
+        self._written: set[str] = set()
         self._position: int | None = None
         self._pooled: PoolProxiedConnection | None = None
         self._driver: asyncpg.Connection[Any] | None = None
@@ -152,7 +154,8 @@ class Db:
         """Return every row as a Struct whose fields are the selected columns, in their order."""
         plan = plan_for(statement)
         make = plan.maker(kind)
-        self._wrote |= plan.writes
+        if plan.writes:
+            self._note_writing(plan.written)
         driver = self._driver or await self._begin()
         return [make(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
 
@@ -160,7 +163,8 @@ class Db:
         """Return the first row as a Struct, or None."""
         plan = plan_for(statement)
         make = plan.maker(kind)
-        self._wrote |= plan.writes
+        if plan.writes:
+            self._note_writing(plan.written)
         driver = self._driver or await self._begin()
         record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
         return None if record is None else make(record)
@@ -168,7 +172,8 @@ class Db:
     async def value(self, statement: Executable, /, **parameters: Any) -> Any:
         """Return the first column of the first row, or None."""
         plan = plan_for(statement)
-        self._wrote |= plan.writes
+        if plan.writes:
+            self._note_writing(plan.written)
         driver = self._driver or await self._begin()
         record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
         return None if record is None else plan.first(record)
@@ -176,14 +181,16 @@ class Db:
     async def values(self, statement: Executable, /, **parameters: Any) -> list[Any]:
         """Return the first column of every row."""
         plan = plan_for(statement)
-        self._wrote |= plan.writes
+        if plan.writes:
+            self._note_writing(plan.written)
         driver = self._driver or await self._begin()
         return [plan.first(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
 
     async def run(self, statement: Executable, /, **parameters: Any) -> int:
         """Run a statement and return how many rows it touched."""
         plan = plan_for(statement)
-        self._wrote |= plan.writes
+        if plan.writes:
+            self._note_writing(plan.written)
         driver = self._driver or await self._begin()
         status = await driver.execute(plan.sql, *plan.arguments(parameters))
         count = status.rpartition(" ")[2]
@@ -192,14 +199,19 @@ class Db:
     async def run_many(self, statement: Executable, parameters: Sequence[dict[str, Any]]) -> None:
         """Run one statement for many sets of parameters, pipelined by the driver."""
         plan = plan_for(statement)
-        self._wrote |= plan.writes
+        if plan.writes:
+            self._note_writing(plan.written)
         driver = self._driver or await self._begin()
         await driver.executemany(plan.sql, [plan.arguments(each) for each in parameters])
 
     async def driver(self) -> "asyncpg.Connection[Any]":
         """Return the driver's connection inside this transaction, for a library that wants one."""
-        self._wrote = True
+        self._note_writing((ANY_TABLE,))
         return self._driver or await self._begin()
+
+    def _note_writing(self, tables: Iterable[str]) -> None:
+        self._wrote = True
+        self._written.update(tables)
 
     def record_always(self, statement: Executable, /, **parameters: Any) -> None:
         """Keep a statement that must be written even if the request is refused and rolled back."""
@@ -379,6 +391,8 @@ class Database:
             raise
         if db._position is not None and origin.tenant_id and origin.actor_id:
             await self._deployment.gate.tell_position(origin.tenant_id, origin.actor_id, db._position)
+        if db._written:
+            await self._deployment.kept.changed(origin.tenant_id, db._written)
         if read_only:
             await self._write_always(db)
         await db._finish(db._after_commit)

@@ -10,6 +10,7 @@ from kernel.auth import AccessTokens, Actor
 from kernel.db import Database, Db, Origin
 from kernel.events import Listeners
 from kernel.gate import Gate
+from kernel.kept_answers import KeptAnswers
 from kernel.keys import Keyring
 from kernel.mail.outgoing import MAIL_LISTENERS
 from kernel.mail.servers import parse_mail_from, server_from_url
@@ -35,6 +36,7 @@ class Deployment:
         self.storage: Storage = storage_from_url(settings.storage_url)
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
+        self.kept = KeptAnswers(self.gate, registry.kept)
         self.tickets = Tickets(self.redis)
         self.listeners = Listeners((*MAIL_LISTENERS, *registry.listeners))
         self.database = Database(

@@ -24,6 +24,7 @@ from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited,
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
 from kernel.idempotency import is_idempotent
 from kernel.identity import SessionState
+from kernel.kept_answers import Keeping, how_kept, send_kept
 from kernel.metrics import REFUSED
 from kernel.replicas import MOST_BEHIND_S, is_reading
 from kernel.tenancy import Tenant
@@ -141,6 +142,12 @@ class Door:
         handler = cast("HTTPRouteHandler", scope["route_handler"])
         if handler.opt.get("door") != "none":
             await self._admit(scope, handler)
+            if (place := scope["state"].get("place")) is not None:
+                known = scope["state"]["arrival"].text(b"if-none-match").encode("latin-1")
+                if (answer := self._deployment.kept.get(place)) is not None:
+                    await send_kept(answer, send, known=known)
+                    return
+                send = Keeping(self._deployment.kept, place, send, known=known)
         await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope, handler: HTTPRouteHandler) -> None:
@@ -163,8 +170,11 @@ class Door:
         plugin = handler.opt.get("plugin")
         if plugin is not None and plugin not in tenant.plugins:
             raise PluginNotEnabled
-        if is_reading(handler):
+        if is_reading(handler) and how_kept(handler) is None:
             state["replica"] = self._replica(claims, state.get("wrote"))
+        if (how := how_kept(handler)) is not None and (admission := state.get("admission")) is not None:
+            place_of = self._deployment.kept.place_of
+            state["place"] = await place_of(how, admission, actor, tenant, scope["path"], scope["query_string"])
         scope["user"] = actor
         state["tenant"] = tenant
         state["arrival"] = arrival
@@ -207,6 +217,7 @@ class Door:
                 tenant, admission.tenant_version, admission.directory_version, admission.losses
             ):
                 tenant = await self._tenant(arrival, claims)
+            scope["state"]["admission"] = admission
             scope["state"]["limit"] = admission.limit
             scope["state"]["wrote"] = admission.wrote or 0
             if admission.limit is not None and not admission.limit.allowed:
@@ -252,7 +263,9 @@ class Door:
         limits = _limits(door, rates, claims, arrival.address)
         try:
             session_id, user_id = (claims.session, claims.user_id) if claims else (None, None)
-            return await self._deployment.gate.admit(tenant.id, session_id, limits, user_id=user_id)
+            how = how_kept(handler)
+            content = how.name if how else ""
+            return await self._deployment.gate.admit(tenant.id, session_id, limits, user_id=user_id, content=content)
         except RedisUnavailable:
             self._deployment.tenants.doubt()
             if door in STRICT_DOORS:

@@ -1,11 +1,12 @@
 -- Admits one request: reads the session and the versions, and counts it against its limits, in one round trip.
--- KEYS: session, tenant version, directory version, position of the caller's last write, then one key a limit.
+-- KEYS: session, tenant version, directory version, position of the caller's last write, version of a kept answer,
+--       then one key a limit.
 -- ARGV: a unique name for this request, then for each limit: kind (log or gcra), limit, window in ms.
--- Answers: session, tenant version, directory version and position, each or false,
+-- Answers: session, tenant version, directory version, position and version of a kept answer, each or false,
 --          then for each limit: allowed (1 or 0), remaining, ms until it is free again.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local answer = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+local answer = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 
 local function log_limit(key, limit, window)
   -- Exact: every request of the window is kept; refused ones count too, so that hammering never pays.
@@ -33,8 +34,8 @@ local function gcra_limit(key, limit, window)
   return 1, math.floor((window - (whole - now)) / interval), math.ceil(whole - now)
 end
 
-for index = 5, #KEYS do
-  local first = 2 + (index - 5) * 3
+for index = 6, #KEYS do
+  local first = 2 + (index - 6) * 3
   local count = ARGV[first] == 'log' and log_limit or gcra_limit
   local allowed, remaining, wait = count(KEYS[index], tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2]))
   answer[#answer + 1] = allowed

@@ -4,7 +4,7 @@ The counting stands in `gate.lua`. Which doors a route has is said by the route 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -80,7 +80,8 @@ class Admission(msgspec.Struct, frozen=True):
     """What Redis knew: the session if it is there, the versions, how the tightest limit stands.
 
     `wrote` is the position in PostgreSQL's log of the caller's last write, where there are replicas; `losses` counts
-    how often Redis was lost on the way here, since it may have been told a version meanwhile.
+    how often Redis was lost on the way here, since it may have been told a version meanwhile. `content_version` is that
+    of the kept answers that were asked for (`kernel.kept_answers`).
     """
 
     session: SessionState | None
@@ -88,6 +89,7 @@ class Admission(msgspec.Struct, frozen=True):
     directory_version: int | None
     limit: LimitState | None
     wrote: int | None = None
+    content_version: str = ""
     losses: int = 0
 
 
@@ -103,6 +105,10 @@ def session_key(tenant_id: UUID, session_id: UUID) -> str:
 
 def _position_key(tenant_id: UUID, user_id: UUID | None) -> str:
     return f"t:{tenant_id}:wrote:{user_id or '-'}"
+
+
+def _content_key(tenant_id: UUID, name: str) -> str:
+    return f"t:{tenant_id}:content:{name or '-'}"
 
 
 def version_key(tenant_id: UUID) -> str:
@@ -125,7 +131,13 @@ class Gate:
         self._telling: set[asyncio.Task[None]] = set()
 
     async def admit(
-        self, tenant_id: UUID, session_id: UUID | None, limits: Sequence[Limit], *, user_id: UUID | None = None
+        self,
+        tenant_id: UUID,
+        session_id: UUID | None,
+        limits: Sequence[Limit],
+        *,
+        user_id: UUID | None = None,
+        content: str = "",
     ) -> Admission:
         """Read session, versions and position, and count the request.
 
@@ -137,19 +149,21 @@ class Gate:
             version_key(tenant_id),
             DIRECTORY_KEY,
             _position_key(tenant_id, user_id),
+            _content_key(tenant_id, content),
             *(f"t:{tenant_id}:limit:{limit.key}" for limit in limits),
         ]
         arguments: list[str | int] = [uuid4().hex]
         for limit in limits:
             arguments += [limit.kind, limit.per_minute, WINDOW_MS]
         answer = await self._evaluate(keys, arguments)
-        session, tenant_version, directory_version, wrote = answer[:4]
+        session, tenant_version, directory_version, wrote, content_version = answer[:5]
         return Admission(
             session=_decoder.decode(session) if session else None,
             tenant_version=int(tenant_version) if tenant_version else None,
             directory_version=int(directory_version) if directory_version else None,
-            limit=_tightest(limits, answer[4:]),
+            limit=_tightest(limits, answer[5:]),
             wrote=int(wrote) if wrote else None,
+            content_version=content_version.decode() if content_version else "",
             losses=self._calls.losses,
         )
 
@@ -208,22 +222,41 @@ class Gate:
 
         Where Redis does not answer it is told as soon as it does, for as long as anybody may believe the old version.
         """
+        await self._tell(lambda: self._redis.eval(_RAISE, 1, version_key(tenant_id), version))
+
+    async def begin_content(self, tenant_id: UUID, name: str) -> str:
+        """Return the version of kept answers that had none, because nothing has changed or Redis has lost it.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        key = _content_key(tenant_id, name)
         try:
-            await self._raise_version(tenant_id, version)
+            await self._redis.set(key, uuid4().hex, nx=True)
+            version: bytes = await self._redis.get(key) or b""  # type: ignore[assignment]  # bytes, as its settings say
         except (RedisError, OSError) as error:
-            log.warning("version.not_told", tenant_id=str(tenant_id), version=version, reason=describe(error))
-            telling = asyncio.create_task(self._keep_telling(tenant_id, version))
-            self._telling.add(telling)
-            telling.add_done_callback(self._telling.discard)
+            raise RedisUnavailable(headers={"Retry-After": "2"}) from error
+        return version.decode()
 
-    async def _raise_version(self, tenant_id: UUID, version: int) -> None:
-        await self._redis.eval(_RAISE, 1, version_key(tenant_id), version)
+    async def change_content(self, tenant_id: UUID, names: Sequence[str]) -> None:
+        """Give kept answers a new version, one that never was; where Redis does not answer, as soon as it does."""
+        versions = {_content_key(tenant_id, name): uuid4().hex for name in names}
+        await self._tell(lambda: self._redis.mset(versions))
 
-    async def _keep_telling(self, tenant_id: UUID, version: int) -> None:
+    async def _tell(self, telling: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            await telling()
+        except (RedisError, OSError) as error:
+            log.warning("change.not_told", reason=describe(error))
+            task = asyncio.create_task(self._keep_telling(telling))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _keep_telling(self, telling: Callable[[], Awaitable[Any]]) -> None:
         for _ in range(_TELL_AGAIN_TIMES):
             await asyncio.sleep(_TELL_AGAIN_S)
             with suppress(RedisError, OSError):
-                await self._raise_version(tenant_id, version)
+                await telling()
                 return
 
     async def tell_position(self, tenant_id: UUID, user_id: UUID, position: int) -> None:

@@ -19,6 +19,7 @@ from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hooks import Hooks
 from kernel.identity import Identity
+from kernel.kept_answers import Kept, how_kept
 from kernel.mail.kernel_mails import KERNEL_MAILS
 from kernel.mail.wording import MailTemplate
 from kernel.personal_data import KERNEL_PERSONAL_DATA, PersonalData
@@ -70,6 +71,7 @@ class Registry:
         self.root_routes = self._routes("register_root_routes")
         known = frozenset(permission.name for permission in self.permissions)
         check_routes(self.plugins, {API: self.routes, "": self.root_routes}, known)
+        self.kept = self._kept()
         self.identity = self._identity()
         self.offered_hooks = self._hooks.offered
         self._contributions = self._hooks.contributions()
@@ -104,6 +106,16 @@ class Registry:
             found.append(item)
         check_once(self.plugins, what, found)
         return tuple(found)
+
+    def _kept(self) -> tuple[Kept, ...]:
+        found: dict[str, Kept] = {}
+        for routes in (self.routes, self.root_routes):
+            for plugin in self.plugins:
+                for handler in routes.get(plugin.name, ()):
+                    if (how := how_kept(handler)) is not None:
+                        check_item(plugin, "register_routes", how, Kept)
+                        found[how.name] = how
+        return tuple(found.values())
 
     def _commands(self) -> tuple[Command, ...]:
         found: dict[str, Command] = {}

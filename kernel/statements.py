@@ -4,6 +4,7 @@ SQLAlchemy compiles and checks a statement; running it is left to the driver, si
 costs more than the query (ADR 0007).
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
@@ -19,6 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _DIALECT = PGDialect_asyncpg(dbapi=PGDialect_asyncpg.import_dbapi())  # type: ignore[no-untyped-call]
 _MOST_PLANS = 4096
+_WRITTEN = re.compile(r"(?i)(?:insert\s+into|update|delete\s+from)\s+(?:only\s+)?([a-z_]\w*\.[a-z_]\w*)")
 _first = itemgetter(0)
 # Numbers say how they are read only when they are told which of PostgreSQL's types they are.
 _OIDS = ((Float, 701), (Numeric, 1700))
@@ -34,6 +36,8 @@ class Plan:
         self.sql = compiled.string
         self.writes = self.sql.lstrip()[:6].upper() != "SELECT"
         """Whether it may change something; what only reads begins with SELECT."""
+        self.written = frozenset(_WRITTEN.findall(self.sql)) if self.writes else frozenset()
+        """The tables that it names as changed, each `schema.table`."""
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         self._optional = {name for name, bind in compiled.binds.items() if not bind.required}

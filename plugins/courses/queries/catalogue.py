@@ -30,9 +30,11 @@ from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
 from kernel.errors import FieldError, Forbidden, Invalid
+from kernel.kept_answers import Kept
 from kernel.routing import rows_for
+from kernel.tenancy import Tenant
 from plugins.auth import api as auth
-from plugins.courses.permissions import VIEW
+from plugins.courses.permissions import BROWSE, VIEW
 from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
 from plugins.courses.queries.viewing import check_may_browse
 from plugins.courses.schemas.catalogue import CataloguePage, CategoryFacet, CourseFacets, Facet
@@ -113,6 +115,23 @@ class CatalogueFilter(Struct, frozen=True, kw_only=True):
     instructor: UUID | None = None
     status: CourseStatus | None = None
     mine: bool = False
+
+
+def _audience(actor: Actor, tenant: Tenant, query: Sequence[tuple[str, str]]) -> str | None:
+    """Return the same name for everyone who sees the published courses; drafts are for some alone."""
+    if any(name in ("mine", "status") for name, _ in query):
+        return None
+    if actor.user_id is None:
+        return "everyone" if tenant.setting(SETTINGS, CoursesSettings).public_catalogue else None
+    return "everyone" if actor.may(BROWSE) else None
+
+
+CATALOGUE = Kept(
+    name="courses.catalogue",
+    # An instructor with courses cannot be deleted, so that accounts themselves do not count: each sign-in changes one.
+    tables=frozenset({"courses.courses", "courses.course_categories", "auth.user_profiles"}),
+    audience=_audience,
+)
 
 
 @cache

@@ -9,11 +9,12 @@ from litestar.params import Parameter
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
+from kernel.kept_answers import kept
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset
 from plugins.courses.actions import courses
 from plugins.courses.permissions import CREATE, DELETE, EDIT
-from plugins.courses.queries.catalogue import CatalogueFilter, CourseSort, course_page
+from plugins.courses.queries.catalogue import CATALOGUE, CatalogueFilter, CourseSort, course_page
 from plugins.courses.queries.courses import course_details
 from plugins.courses.schemas.catalogue import CataloguePage
 from plugins.courses.schemas.courses import CourseDetails, CreateCourseRequest, UpdateCourseRequest
@@ -23,7 +24,7 @@ ShortQuery = Annotated[str | None, Parameter(max_length=100)]
 Words = Annotated[str | None, Parameter(min_length=1, max_length=100, description="Words to look for.")]
 
 
-@get("/courses", guards=[public], opt=reads_only(), operation_id="courses_list")
+@get("/courses", guards=[public], opt={**reads_only(), **kept(CATALOGUE)}, operation_id="courses_list")
 async def list_courses(
     db: Db,
     actor: Actor,
