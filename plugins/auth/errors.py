@@ -1,6 +1,6 @@
 """Why signing in, registering and changing accounts refuse; each condition has its own stable code."""
 
-from kernel.errors import Conflict, Forbidden, Invalid, Unauthenticated, Unavailable
+from kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 
 
 class BadCredentials(Unauthenticated):
@@ -183,3 +183,66 @@ class AlreadyJoined(Conflict):
 
     code = "auth.already_joined"
     title = "This person has an account that works already."
+
+
+class ProviderUnknown(NotFound):
+    """The tenant has no such provider."""
+
+    code = "auth.provider_unknown"
+    title = "Nobody can sign in here by this provider."
+
+
+class ProviderUnavailable(Unavailable):
+    """A provider's server does not answer."""
+
+    code = "auth.provider_unavailable"
+    title = "The other site does not answer. Try again in a moment, or sign in another way."
+
+
+class ProviderDistrusted(Unauthenticated):
+    """What a provider, or somebody in its name, answered proves nothing; the log says why."""
+
+    code = "auth.provider_distrusted"
+    title = "Signing in there did not work. Start again, or sign in another way."
+
+
+class SignInExpired(Invalid):
+    """No sign-in waits for this callback: it took too long, has come before, or belongs to another browser."""
+
+    code = "auth.sign_in_expired"
+    title = "This sign-in took too long, or was begun in another browser. Start again."
+
+
+class SignInDeclined(Forbidden):
+    """The provider sent somebody back without a code."""
+
+    code = "auth.sign_in_declined"
+    title = "The other site did not let you in. Start again, or sign in another way."
+
+
+class NoAccount(Forbidden):
+    """The provider is right about who it is, and no account here may be opened by that."""
+
+    code = "auth.no_account"
+    title = "No account here belongs to this sign-in. Sign in another way, or ask an administrator."
+
+
+class IdentityTaken(Conflict):
+    """What shall be linked belongs to another account already."""
+
+    code = "auth.identity_taken"
+    title = "This sign-in belongs to another account already."
+
+
+class OperatorsStayLocal(Forbidden):
+    """A tenant's administrator chooses its providers, and must not thereby choose who is an operator."""
+
+    code = "auth.operators_stay_local"
+    title = "Operators sign in without another site's help."
+
+
+class LastWayIn(Conflict):
+    """Without this nobody could sign in to the account."""
+
+    code = "auth.last_way_in"
+    title = "This is the only way to sign in to your account. Add another one first."

@@ -19,7 +19,7 @@ from plugins.auth.queries.second_factors import factors_of, stored_totp
 from plugins.auth.queries.users import user_details
 from plugins.auth.schemas.passkeys import Passkey
 from plugins.auth.schemas.users import UserDetails
-from plugins.auth.tables import FailedLogin, Session, User, UserProfile, UserToken
+from plugins.auth.tables import FailedLogin, Session, User, UserIdentity, UserProfile, UserToken
 
 NOBODY = ("Deleted", "account")
 _USER = bindparam("user", type_=Uuid)
@@ -44,6 +44,12 @@ _SESSIONS = (
     .order_by(Session.opened_at)
 )
 _ERASE_SESSIONS = delete(Session).where(Session.user_id == _USER)
+_IDENTITIES = (
+    select(UserIdentity.created_at, UserIdentity.authority, UserIdentity.subject, UserIdentity.email)
+    .where(UserIdentity.user_id == _USER)
+    .order_by(UserIdentity.created_at)
+)
+_ERASE_IDENTITIES = delete(UserIdentity).where(UserIdentity.user_id == _USER)
 _FAILED_LOGINS = (
     select(FailedLogin.created_at, FailedLogin.reason, FailedLogin.address, FailedLogin.agent)
     .where(FailedLogin.user_id == _USER)
@@ -87,6 +93,15 @@ class KeptSecondFactors(Struct, frozen=True):
     recovery_codes_left: int
 
 
+class KeptIdentity(Struct, frozen=True):
+    """Another site's word that opens the account."""
+
+    created_at: datetime
+    authority: str
+    subject: str
+    email: str | None
+
+
 class KeptFailedLogin(Struct, frozen=True):
     """A sign-in that was refused and from where."""
 
@@ -112,6 +127,14 @@ async def _sessions(db: Db, user_id: UUID) -> list[KeptSession]:
 
 async def _erase_sessions(db: Db, user_id: UUID) -> None:
     await db.run(_ERASE_SESSIONS, user=user_id)
+
+
+async def _identities(db: Db, user_id: UUID) -> list[KeptIdentity]:
+    return await db.rows(KeptIdentity, _IDENTITIES, user=user_id)
+
+
+async def _erase_identities(db: Db, user_id: UUID) -> None:
+    await db.run(_ERASE_IDENTITIES, user=user_id)
 
 
 async def _failed_logins(db: Db, user_id: UUID) -> list[KeptFailedLogin]:
@@ -150,6 +173,9 @@ PERSONAL_DATA = (
         title="Your second factors",
         export=_second_factors,
         erase=drop_second_factors,
+    ),
+    PersonalData(
+        name="auth.identities", title="Other sites that open your account", export=_identities, erase=_erase_identities
     ),
     PersonalData(
         name="auth.failed_logins", title="Refused sign-ins", export=_failed_logins, erase=_erase_failed_logins

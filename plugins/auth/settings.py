@@ -4,7 +4,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from kernel.settings import SettingsSpec
+from kernel.settings import SecretText, SettingsSpec
+
+ProviderId = Annotated[str, Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
+Url = Annotated[str, Meta(max_length=500, pattern=r"^$|^https?://[^\s\"'<>\\#]+$")]
+ClaimName = Annotated[str, Meta(min_length=1, max_length=100)]
+Scope = Annotated[str, Meta(max_length=200, pattern=r"^[!#-\[\]-~]+$")]
+Domain = Annotated[str, Meta(max_length=253, pattern=r"^[a-z0-9.-]+\.[a-z0-9-]+$")]
 
 
 class PasswordPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,6 +23,62 @@ class PasswordPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     require_special: bool = True
 
 
+class ClaimNames(Struct, frozen=True, forbid_unknown_fields=True):
+    """Under which names a provider says who somebody is."""
+
+    subject: ClaimName = "sub"
+    email: ClaimName = "email"
+    email_verified: ClaimName = "email_verified"
+    first_name: ClaimName = "given_name"
+    last_name: ClaimName = "family_name"
+    name: ClaimName = "name"
+
+
+class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody else who says who a person is: by OpenID Connect, or by OAuth 2 and an address that tells the user."""
+
+    name: Annotated[str, Meta(max_length=100, description="As people know it: Google, Your school account.")] = ""
+    kind: Annotated[Literal["oidc", "oauth2"], Meta(description="OpenID Connect, or plain OAuth 2.")] = "oidc"
+    issuer: Annotated[Url, Meta(description="Of OpenID Connect: exactly as the provider itself writes it.")] = ""
+    authorize_url: Annotated[Url, Meta(description="Of plain OAuth 2: where people sign in.")] = ""
+    token_url: Annotated[Url, Meta(description="Of plain OAuth 2: where the code is exchanged.")] = ""
+    userinfo_url: Annotated[Url, Meta(description="Of plain OAuth 2: where it says who the user is.")] = ""
+    emails_url: Annotated[Url, Meta(description="Of plain OAuth 2: where GitHub and its like list addresses.")] = ""
+    client_id: Annotated[str, Meta(max_length=500)] = ""
+    client_secret: SecretText = ""
+    client_auth: Annotated[
+        Literal["basic", "post"], Meta(description="How the secret is sent: in a header, or in the body.")
+    ] = "basic"
+    scopes: Annotated[tuple[Scope, ...], Meta(max_length=30)] = ("openid", "email", "profile")
+    claims: ClaimNames = ClaimNames()
+    trust_email: Annotated[
+        bool, Meta(description="An address that it calls verified opens the account that has it here.")
+    ] = False
+    create_accounts: Annotated[bool, Meta(description="Who has no account here gets one; needs trust_email.")] = False
+    role: Annotated[Literal["student", "instructor"], Meta(description="Of accounts that are made so.")] = "student"
+    allowed_domains: Annotated[
+        tuple[Domain, ...], Meta(max_length=100, description="If any: only people with a verified address in one.")
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what could not work, or would let in who should not."""
+        if self.kind == "oidc" and not self.issuer:
+            raise ValueError("a provider of kind oidc needs its issuer")
+        if self.kind == "oidc" and "openid" not in self.scopes:
+            raise ValueError("the scopes of a provider of kind oidc include openid")
+        if self.kind == "oauth2" and not (self.authorize_url and self.token_url and self.userinfo_url):
+            raise ValueError("a provider of kind oauth2 needs authorize_url, token_url and userinfo_url")
+        if not self.client_id:
+            raise ValueError("a provider needs the client_id that it knows this site by")
+        if self.create_accounts and not self.trust_email:
+            raise ValueError("create_accounts needs trust_email: an account belongs to a verified address")
+
+    @property
+    def authority(self) -> str:
+        """Whose word it is that a subject is somebody; what an account is linked to, together with the subject."""
+        return self.issuer if self.kind == "oidc" else self.userinfo_url
+
+
 class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `auth`."""
 
@@ -25,6 +87,10 @@ class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):
     password: PasswordPolicy = PasswordPolicy()
     mfa_required_for: tuple[Literal["admin", "instructor", "student"], ...] = ()
     """Roles that need a second factor; without one their sessions can do nothing but set it up."""
+    providers: Annotated[
+        dict[ProviderId, Provider],
+        Meta(max_length=20, description="Who else may say who somebody is, by a short name."),
+    ] = {}
 
 
 SETTINGS = SettingsSpec("auth", AuthSettings, "Sign-in and registration")

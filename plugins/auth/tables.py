@@ -158,3 +158,21 @@ class FailedLogin(Base, audited=False, append_only=True):
     reason: Mapped[str]
     address: Mapped[str]
     agent: Mapped[str]
+
+
+class UserIdentity(Base):
+    """Somebody in the words of a provider, and which account that is."""
+
+    __tablename__ = "user_identities"
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        tenant_unique("authority", "subject"),
+        Index(None, "tenant_id", "user_id"),
+    )
+
+    user_id: Mapped[UUID]
+    authority: Mapped[str] = mapped_column(comment="who says so: the issuer, or the address that tells the user")
+    subject: Mapped[str]
+    email: Mapped[str | None] = mapped_column(
+        comment="as the provider had it when it was linked; nothing is found by it"
+    )

@@ -31,9 +31,9 @@ async def answer_request(db: Db, event: MailRequested) -> None:
 
 
 async def confirm_registration(db: Db, user_id: UUID) -> None:
-    """Send somebody who has registered the link that proves their address."""
+    """Send somebody who has registered the link that proves their address, unless a provider has proved it."""
     account = await recipient_by_id(db, user_id)
-    if account is not None:
+    if account is not None and not account.email_verified:
         await _send_link(db, account, CONFIRM_ADDRESS, "verification")
 
 

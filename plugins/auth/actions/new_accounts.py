@@ -93,6 +93,17 @@ async def register(db: Db, request: RegisterRequest) -> None:
         await publish(db, MailRequested(reason="registered_again", personal=MailAddress(email)))
 
 
+async def add_federated(db: Db, person: RegisteredPerson, *, role: str) -> UUID | None:
+    """Make an account without a password for an address that a provider has verified; None if it is taken.
+
+    Emits: auth.user.registered
+    """
+    user_id = await insert_account(db, NewAccount(role=role, email_verified=True, **structs.asdict(person)), None)
+    if user_id is not None:
+        await publish(db, UserRegistered(user_id=user_id, personal=person))
+    return user_id
+
+
 async def add_user(db: Db, request: CreateUserRequest, *, is_operator: bool = False) -> UserDetails:
     """Make an account for somebody; without a password they are invited by mail to choose one.
 

@@ -20,6 +20,7 @@ from plugins.auth.actions.reauthentication import confirm_password
 from plugins.auth.actions.second_factors import miss_factor, welcome_factor
 from plugins.auth.actions.second_step import begin_second_step, finish_second_step
 from plugins.auth.actions.tries import count_try
+from plugins.auth.actions.ways_in import check_another_way_in
 from plugins.auth.errors import PasskeyCopied, PasskeyKnown, PasskeyRefused, TooManyPasskeys
 from plugins.auth.passkeys import (
     Ceremony,
@@ -146,11 +147,13 @@ async def remove_passkey(db: Db, actor: Actor, passkey_id: UUID, *, password: st
     Raises:
         WrongPassword: And whatever else `confirm_password` raises.
         NotFound: The actor has no such passkey.
+        LastWayIn: Nothing else opens the account.
         SecondFactorNeeded: The tenant asks for a second factor, and this is the last one.
     """
     if await passkeys.passkey(db, actor.id, passkey_id) is None:
         raise NotFound
     await confirm_password(db, actor, password)
+    await check_another_way_in(db, actor.id, without=passkey_id)
     if await db.run(_REMOVE, id=passkey_id, user=actor.id) == 0:
         raise NotFound
     await miss_factor(db, actor)

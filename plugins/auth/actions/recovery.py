@@ -22,7 +22,6 @@ from plugins.auth.queries.recipients import Recipient, recipient
 from plugins.auth.tables import User
 
 FORGOT_PAGE = "/forgot-password"
-# The link was mailed to this very address, so whoever brings it reads its mail.
 _PROVE_ADDRESS = (
     update(User)
     .where(User.id == bindparam("user", type_=Uuid), User.email == bindparam("address", type_=Text))
@@ -75,7 +74,7 @@ async def set_password_by_token(db: Db, token: str, purpose: Literal["reset", "i
     if redeemed.user_id != account.id:
         raise TokenInvalid
     await set_password(db, account.id, stored)
-    await db.run(_PROVE_ADDRESS, user=account.id, address=redeemed.email)
+    await prove_address(db, account.id, redeemed.email)
     await mail_tokens.withdraw_all(db, account.id)
     return account.id
 
@@ -84,3 +83,8 @@ async def tell_password_changed(db: Db, account: Recipient) -> None:
     """Mail an account's owner that its password was changed."""
     values = {"first_name": account.first_name, "link": db.tenant.url(FORGOT_PAGE)}
     await mail.send(db, PASSWORD_CHANGED, to=account.email, values=values)
+
+
+async def prove_address(db: Db, user_id: UUID, email: str) -> None:
+    """Take an account's present address for proved: whoever is here reads its mail, or a trusted provider says so."""
+    await db.run(_PROVE_ADDRESS, user=user_id, address=email)

@@ -3,6 +3,8 @@
 from litestar.handlers import HTTPRouteHandler
 
 from plugins.auth.routes import (
+    federation,
+    identities,
     me,
     passkeys,
     passwords,
@@ -19,7 +21,9 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *second_factors.HANDLERS,
     *passkeys.HANDLERS,
     *passwords.HANDLERS,
+    *federation.HANDLERS,
     *me.HANDLERS,
+    *identities.HANDLERS,
     *users.HANDLERS,
     *personal_data.HANDLERS,
 )

@@ -11,6 +11,7 @@ from kernel.auth import Actor, public, requires, signed_in
 from kernel.db import Db
 from kernel.routing import OPEN_TO_RESTRICTED
 from plugins.auth.actions import second_factors, second_step
+from plugins.auth.cookies import mfa_cookie_name
 from plugins.auth.permissions import MANAGE_USER
 from plugins.auth.routes.answers import admission_answer
 from plugins.auth.routes.arrivals import ASKS_PASSWORD, COUNTED_AS_LOGIN, arrival_of
@@ -31,8 +32,10 @@ async def second_step_by_code(
     db: Db, data: JSONBody[SecondStepRequest], scope: Scope
 ) -> Response[SignInAnswer | MfaRequired]:
     """Finish signing in by a code of the authenticator app or a recovery code."""
-    admitted = await second_step.sign_in_with_code(db, mfa_token=data.mfa_token, code=data.code)
-    return admission_answer(admitted, arrival_of(scope))
+    arrival = arrival_of(scope)
+    mfa_token = data.mfa_token or arrival.cookie(mfa_cookie_name(secure=arrival.is_secure))
+    admitted = await second_step.sign_in_with_code(db, mfa_token=mfa_token, code=data.code)
+    return admission_answer(admitted, arrival)
 
 
 @get("/auth/mfa", guards=[signed_in], opt=OPEN_TO_RESTRICTED, operation_id="auth_mfa_get")

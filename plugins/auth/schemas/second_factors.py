@@ -29,10 +29,13 @@ class ConfirmTotpRequest(Body, frozen=True):
     code: Code
 
 
-class SecondStepRequest(Body, frozen=True):
-    """The token of the first step, and a code of the app or a recovery code."""
+class SecondStepRequest(Body, frozen=True, kw_only=True):
+    """The token of the first step, and a code of the app or a recovery code.
 
-    mfa_token: Annotated[str, Meta(max_length=2048)]
+    A browser that came from a provider has the token as a cookie, and leaves it out.
+    """
+
+    mfa_token: Annotated[str, Meta(max_length=2048)] | None = None
     code: Code
 
 

@@ -1,7 +1,8 @@
-"""Browsers of tests: clients with a scheme, an address and cookies."""
+"""Browsers of tests: clients with a scheme, an address and cookies; and a real provider that they sign in by."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ from litestar import Litestar
 
 from kernel.app import served
 from kernel.testing import School
+from tests.node import node_program
+from tests.plugins.auth.forger import Forger, forging
 
 Browser = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -27,3 +30,17 @@ async def browser(litestar_app: Litestar) -> AsyncIterator[Browser]:
             )
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[str]:
+    """The issuer of a certified OpenID provider that runs beside the tests."""
+    with node_program(Path(__file__).with_name("openid_provider.mjs")) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def forger() -> AsyncIterator[Forger]:
+    """A provider that answers what the test says."""
+    async with forging() as running:
+        yield running
