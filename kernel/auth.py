@@ -23,6 +23,8 @@ Scope = Literal["any", "assigned", "own"]
 ACCESS_TTL_S = 15 * 60
 _REACH: Mapping[str, int] = {"own": 1, "assigned": 2, "any": 3}
 _MOST_VERIFIED = 10_000
+MOST_PATTERN_BYTES = 1_000
+"""Of the grants in a token: browsers drop a cookie of 4,096 bytes without a word, and its user with it."""
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -137,7 +139,8 @@ def grant_patterns(grants: Mapping[str, Scope], permissions: Iterable[Permission
     """Return the grants as few patterns, such as `courses.*:own`, for clients to read.
 
     A plugin all of whose permissions are held in one scope becomes one pattern; else one for each thing, or for
-    each permission. What is enforced is `Actor.grants`, never these.
+    each permission. What is enforced is `Actor.grants`, never these: where they would make the cookie too large for
+    browsers, the last pattern is `...`, and `GET /api/v1` tells the rest.
     """
     names = sorted(permission.name for permission in permissions)
     patterns: list[str] = []
@@ -154,6 +157,16 @@ def grant_patterns(grants: Mapping[str, Scope], permissions: Iterable[Permission
                 break
         else:
             patterns.append(f"{name}:{grants[name]}")
+    return _fitting(patterns)
+
+
+def _fitting(patterns: list[str]) -> list[str]:
+    """Return as many patterns as a token may hold, with a sign that there are more."""
+    size = 0
+    for position, pattern in enumerate(patterns):
+        size += len(pattern) + len('"",')
+        if size > MOST_PATTERN_BYTES:
+            return [*patterns[:position], "..."]
     return patterns
 
 

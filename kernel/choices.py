@@ -4,7 +4,7 @@ Pure: the stored values come in and go out. Which settings there are is said by 
 may change them and how it is written, by `kernel.tenants`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -42,6 +42,10 @@ class Secrets:
             DecryptionFailed: It was stored elsewhere, or under a key that is gone.
         """
         return self._keyring.decrypt("settings", sealed, self._context(path)).decode()
+
+    def is_newest(self, sealed: str) -> bool:
+        """Whether the newest key encrypted this."""
+        return self._keyring.is_newest(sealed)
 
     def _context(self, path: _Path) -> bytes:
         return f"{self._tenant_id}:{'.'.join(path)}".encode()
@@ -172,6 +176,30 @@ def _error(path: _Path, error: Exception) -> FieldError:
     found = field_error(str(error))
     inner = found.field if not found.field or found.field.startswith("[") else f".{found.field}"
     return FieldError(".".join(path) + inner, found.message)
+
+
+def mapped_secrets(spec: SettingsSpec, stored: Any, change: Callable[[_Path, str], str]) -> Any:
+    """Return the stored values of a category with each encrypted secret replaced by what `change` makes of it.
+
+    Args:
+        spec: The category.
+        stored: Its values as stored; what does not fit its Struct stays as it is.
+        change: Gets the place and the encrypted secret.
+    """
+    return _mapped(struct_shape(spec.kind), stored, (spec.category,), change)
+
+
+def _mapped(shape: Shape, value: Any, path: _Path, change: Callable[[_Path, str], str]) -> Any:
+    if shape.is_secret:
+        return change(path, value) if isinstance(value, str) and value else value
+    if not isinstance(value, Mapping) or not (shape.fields or shape.entries):
+        return value
+    mapped = dict(value)
+    for name, part in value.items():
+        below = shape.entries or shape.fields.get(name)
+        if below is not None:
+            mapped[name] = _mapped(below, part, (*path, name), change)
+    return mapped
 
 
 def shown(spec: SettingsSpec, chosen: msgspec.Struct) -> dict[str, Any]:

@@ -156,6 +156,8 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added = command("mail test", "send a test mail at once and tell what the server says", _act(_mail_test))
     added.add_argument("--to", required=True, metavar="ADDRESS")
     added.add_argument("--tenant", default="default", help="the tenant's slug")
+    command("keys status", "tell what is kept under each of the secret keys", _act(operations.keys_status))
+    command("keys rewrap", "write what is kept under older keys anew under the newest", _act(operations.rewrap_keys))
     command("plugins list", "list the plugins of this deployment", _plugins_list)
     added = command("plugins why", "explain why a plugin acts for a tenant or does not", _act(operations.plugin_why))
     added.add_argument("plugin")

@@ -16,6 +16,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.identity import Identity
+from kernel.key_uses import KeyUse
 from kernel.mail.wording import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.settings import SettingsSpec
@@ -81,6 +82,11 @@ def register_personal_data() -> Sequence[PersonalData]:  # type: ignore[empty-bo
 
     Whoever keeps anything by a user's id has to: an account is erased only once every plugin that keeps something acts.
     """
+
+
+@hookspec
+def register_key_uses() -> Sequence[KeyUse]:  # type: ignore[empty-body]
+    """Return what the plugin keeps under the deployment's keys, so that an old key can be removed one day."""
 
 
 @hookspec(firstresult=True)

@@ -119,6 +119,11 @@ class Keyring:
         """Whether the newest key encrypted this, so that it outlives the older ones."""
         return token.startswith(f"{self.newest_kid}.")
 
+    @property
+    def older_kids(self) -> list[str]:
+        """The ids of the live keys but the newest."""
+        return [kid for kid in self._keys["jwt"] if kid != self.newest_kid]
+
     def decrypt(self, purpose: Purpose, token: str, aad: bytes) -> bytes:
         """Return what `encrypt` was given.
 

@@ -17,6 +17,7 @@ from kernel.deployment import Deployment
 from kernel.errors import Invalid, NotFound
 from kernel.failures import Failure, failures_everywhere, retry_everywhere
 from kernel.health import readiness_checks, set_aside
+from kernel.key_uses import KeyUse
 from kernel.plugin import discover, why
 from kernel.registry import load_registry
 from kernel.roles import ROLE_NAMES, role_statements
@@ -207,6 +208,42 @@ async def _failures(deployment: Deployment, slugs: Mapping[UUID | None, str], sl
 
 async def _slugs(deployment: Deployment) -> Mapping[UUID | None, str]:
     return {each.id: each.slug for each in await _all_tenants(deployment)}
+
+
+async def keys_status(deployment: Deployment, _options: Namespace) -> str:
+    """Return what is kept under each key, and what a key that is gone has left unreadable."""
+    found: dict[str, list[str]] = {}
+    async with deployment.operator_session(None, "keys-status") as db:
+        for use in deployment.registry.key_uses:
+            for kid, count in (await use.counts(db)).items():
+                what = "`collegium keys rewrap`" if use.renew else use.remark
+                note = f" ({what})" if what and kid in deployment.keyring.older_kids else ""
+                found.setdefault(kid, []).append(f"  {count} {use.title}{note}")
+    lines: list[str] = []
+    for kid in (deployment.keyring.newest_kid, *deployment.keyring.older_kids):
+        lines.append(f"{kid}: {'the newest' if not lines else 'older'}")
+        lines += found.pop(kid, ["  nothing"])
+    for kid, unreadable in sorted(found.items()):
+        lines += [f"{kid}: not configured any more, so this cannot be read", *unreadable]
+    return "\n".join(lines)
+
+
+async def rewrap_keys(deployment: Deployment, _options: Namespace) -> str:
+    """Write everything that can be under the newest key and say what was written."""
+    written = [(await _rewrap(deployment, use), use.title) for use in deployment.registry.key_uses]
+    return "\n".join(f"{count} {title}" for count, title in written if count) or "Nothing was left to write anew."
+
+
+async def _rewrap(deployment: Deployment, use: KeyUse) -> int:
+    """Renew one use of keys, some hundred in a transaction, and return how many there were."""
+    renewed = 0
+    while use.renew is not None:
+        async with deployment.operator_session(None, "keys-rewrap") as db:
+            batch = await use.renew(db)
+        if batch == 0:
+            break
+        renewed += batch
+    return renewed
 
 
 async def doctor(deployment: Deployment, _options: Namespace) -> str:

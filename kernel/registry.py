@@ -20,6 +20,7 @@ from kernel.events import Event, Listener
 from kernel.hooks import Hooks
 from kernel.identity import Identity
 from kernel.kept_answers import Kept, how_kept
+from kernel.key_uses import KERNEL_KEY_USES, KeyUse
 from kernel.mail.kernel_mails import KERNEL_MAILS
 from kernel.mail.wording import MailTemplate
 from kernel.personal_data import KERNEL_PERSONAL_DATA, PersonalData
@@ -62,6 +63,10 @@ class Registry:
         self.personal_data: tuple[PersonalData, ...] = (
             *KERNEL_PERSONAL_DATA,
             *self._gather("register_personal_data", PersonalData, "kind of personal data"),
+        )
+        self.key_uses: tuple[KeyUse, ...] = (
+            *KERNEL_KEY_USES,
+            *self._gather("register_key_uses", KeyUse, "use of keys"),
         )
         templates = (*KERNEL_MAILS, *self._gather("register_mail_templates", MailTemplate, "mail template"))
         self.mail_templates: Mapping[str, MailTemplate] = {each.name: each for each in templates}

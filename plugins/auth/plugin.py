@@ -10,6 +10,7 @@ from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
 from kernel.identity import Identity
+from kernel.key_uses import KeyUse
 from kernel.mail import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
@@ -19,6 +20,7 @@ from plugins.auth.cli import COMMANDS
 from plugins.auth.demo import STEPS
 from plugins.auth.events import EVENTS
 from plugins.auth.identity import Accounts
+from plugins.auth.key_uses import KEY_USES
 from plugins.auth.listeners import LISTENERS
 from plugins.auth.mails import TEMPLATES
 from plugins.auth.permissions import PERMISSIONS
@@ -40,6 +42,12 @@ PLUGIN = Plugin(
 def register_routes() -> Sequence[HTTPRouteHandler]:
     """Return the HTTP handlers."""
     return ROUTES
+
+
+@hookimpl
+def register_key_uses() -> Sequence[KeyUse]:
+    """Return what is kept under keys."""
+    return KEY_USES
 
 
 @hookimpl

@@ -8,10 +8,12 @@ from kernel.auth import Permission
 from kernel.demo import DemoStep
 from kernel.events import Event
 from kernel.hookspecs import hookimpl
+from kernel.key_uses import KeyUse
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from plugins.codes.demo import STEPS
 from plugins.codes.events import EVENTS
+from plugins.codes.key_uses import KEY_USES
 from plugins.codes.permissions import PERMISSIONS
 from plugins.codes.personal_data import PERSONAL_DATA
 from plugins.codes.routes import ROUTES
@@ -29,6 +31,12 @@ PLUGIN = Plugin(
 def register_routes() -> Sequence[HTTPRouteHandler]:
     """Return the HTTP handlers."""
     return ROUTES
+
+
+@hookimpl
+def register_key_uses() -> Sequence[KeyUse]:
+    """Return what is kept under keys."""
+    return KEY_USES
 
 
 @hookimpl

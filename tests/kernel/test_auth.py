@@ -1,10 +1,11 @@
 """What an actor may do and how permissions are told in short."""
 
+import json
 from typing import Any
 
 import pytest
 
-from kernel.auth import Actor, Permission, grant_patterns, widest
+from kernel.auth import MOST_PATTERN_BYTES, Actor, Permission, grant_patterns, widest
 from kernel.errors import Forbidden, Unauthenticated
 from kernel.ids import new_id
 
@@ -59,6 +60,17 @@ def test_nobody_has_no_id_and_no_own_rows() -> None:
 )
 def test_grant_patterns_are_as_few_as_they_can_be(grants: dict[str, Any], patterns: list[str]) -> None:
     assert grant_patterns(grants, PERMISSIONS) == patterns
+
+
+def test_grant_patterns_end_where_a_token_is_full() -> None:
+    many = [Permission(f"lab.thing{number:03}.do", "Do") for number in range(200)]
+    grants: dict[str, Any] = {each.name: ("own", "any")[number % 2] for number, each in enumerate(many)}
+
+    patterns = grant_patterns(grants, many)
+
+    assert patterns[-1] == "..."
+    assert patterns[:-1] == [f"{name}:{scope}" for name, scope in grants.items()][: len(patterns) - 1]
+    assert MOST_PATTERN_BYTES - 50 < len(json.dumps(patterns, separators=(",", ":"))) < MOST_PATTERN_BYTES + 10
 
 
 def test_widest_scope_is_the_one_that_reaches_furthest() -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
-from kernel.auth import ACCESS_TTL_S, AccessTokens
+from kernel.auth import ACCESS_TTL_S, AccessTokens, Permission, Scope, grant_patterns
 from kernel.clock import now
 from kernel.deployment import Deployment
 from kernel.errors import Unauthenticated
@@ -278,6 +278,20 @@ def test_token_that_brings_a_key_is_judged_by_ours(lab_settings: Settings, algor
         own = {**header, "alg": "Ed25519", **brought}
         with pytest.raises(Unauthenticated):
             tokens.verify(jws.serialize_compact(own, json.dumps(claims), key, registry=registry))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "EdDSA"])
+def test_fullest_token_leaves_room_in_its_cookie(lab_settings: Settings, algorithm: Algorithm) -> None:
+    many = [Permission(f"lab.thing{number:03}.do", "Do") for number in range(200)]
+    grants: dict[str, Scope] = {each.name: ("own", "any")[number % 2] for number, each in enumerate(many)}
+    token, _ = AccessTokens(Keyring(lab_settings.secret_keys), algorithm).issue(
+        user_id=new_id(),
+        tenant_id=new_id(),
+        session_id=new_id(),
+        role="instructor",
+        patterns=grant_patterns(grants, many),
+    )
+    assert 1_500 < len(token) < 2_500
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "EdDSA"])

@@ -29,9 +29,8 @@ def downgrade() -> None:
     """Take back; accounts without a password get one that nothing matches."""
     op.drop_column("sessions", "method", schema="auth")
     op.drop_column("sessions", "opened_at", schema="auth")
-    # Row-level security holds for the owner too.
-    op.execute("ALTER TABLE auth.users NO FORCE ROW LEVEL SECURITY")
+    op.execute("SET LOCAL ROLE collegium_operator")
     op.execute("UPDATE auth.users SET password_hash = '', password_key_id = '' WHERE password_hash IS NULL")
-    op.execute("ALTER TABLE auth.users FORCE ROW LEVEL SECURITY")
+    op.execute("RESET ROLE")
     op.alter_column("users", "password_key_id", nullable=False, schema="auth")
     op.alter_column("users", "password_hash", nullable=False, comment=None, schema="auth")

@@ -48,10 +48,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back; refused codes become refused passwords."""
-    # Row-level security holds for the owner too.
-    op.execute("ALTER TABLE auth.failed_logins NO FORCE ROW LEVEL SECURITY")
+    op.execute("SET LOCAL ROLE collegium_operator")
     op.execute("UPDATE auth.failed_logins SET reason = 'wrong_password' WHERE reason = 'wrong_code'")
-    op.execute("ALTER TABLE auth.failed_logins FORCE ROW LEVEL SECURITY")
+    op.execute("RESET ROLE")
     _allow_reasons(*_REASONS)
     op.drop_column("sessions", "second_factor", schema="auth")
     op.drop_table("recovery_codes", schema="auth")

@@ -35,10 +35,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back; refused passkeys become refused passwords."""
-    # Row-level security holds for the owner too.
-    op.execute("ALTER TABLE auth.failed_logins NO FORCE ROW LEVEL SECURITY")
+    op.execute("SET LOCAL ROLE collegium_operator")
     op.execute("UPDATE auth.failed_logins SET reason = 'wrong_password' WHERE reason LIKE 'passkey%'")
-    op.execute("ALTER TABLE auth.failed_logins FORCE ROW LEVEL SECURITY")
+    op.execute("RESET ROLE")
     _allow_reasons(*_REASONS)
     op.drop_table("passkeys", schema="auth")
 
