@@ -19,7 +19,7 @@ from plugins.auth.queries.second_factors import factors_of, stored_totp
 from plugins.auth.queries.users import user_details
 from plugins.auth.schemas.passkeys import Passkey
 from plugins.auth.schemas.users import UserDetails
-from plugins.auth.tables import FailedLogin, Session, User, UserIdentity, UserProfile, UserToken
+from plugins.auth.tables import FailedLogin, Session, User, UserIdentity, UserPreferences, UserProfile, UserToken
 
 NOBODY = ("Deleted", "account")
 _USER = bindparam("user", type_=Uuid)
@@ -57,12 +57,21 @@ _FAILED_LOGINS = (
 )
 _ERASE_FAILED_LOGINS = select(func.auth.forget_failed_logins(bindparam("person", type_=Uuid)))
 
+_PREFERENCES = select(UserPreferences.locale, UserPreferences.theme).where(UserPreferences.user_id == _USER)
+_ERASE_PREFERENCES = delete(UserPreferences).where(UserPreferences.user_id == _USER)
 _TOKENS = (
     select(UserToken.purpose, UserToken.email, UserToken.issued_at, UserToken.expires_at)
     .where(UserToken.user_id == _USER)
     .order_by(UserToken.issued_at)
 )
 _ERASE_TOKENS = delete(UserToken).where(UserToken.user_id == _USER)
+
+
+class KeptPreferences(Struct, frozen=True):
+    """What somebody has chosen."""
+
+    locale: str | None
+    theme: str
 
 
 class KeptToken(Struct, frozen=True):
@@ -155,6 +164,14 @@ async def _second_factors(db: Db, user_id: UUID) -> KeptSecondFactors:
     )
 
 
+async def _preferences(db: Db, user_id: UUID) -> list[KeptPreferences]:
+    return await db.rows(KeptPreferences, _PREFERENCES, user=user_id)
+
+
+async def _erase_preferences(db: Db, user_id: UUID) -> None:
+    await db.run(_ERASE_PREFERENCES, user=user_id)
+
+
 async def _tokens(db: Db, user_id: UUID) -> list[KeptToken]:
     return await db.rows(KeptToken, _TOKENS, user=user_id)
 
@@ -166,6 +183,7 @@ async def _erase_tokens(db: Db, user_id: UUID) -> None:
 PERSONAL_DATA = (
     # First, and so erased last: others may still look the address up.
     PersonalData(name="auth.account", title="Your account and profile", export=_account, erase=_erase_account),
+    PersonalData(name="auth.preferences", title="Your preferences", export=_preferences, erase=_erase_preferences),
     PersonalData(name="auth.mailed_links", title="Links we mailed", export=_tokens, erase=_erase_tokens),
     PersonalData(name="auth.sessions", title="Your sign-ins", export=_sessions, erase=_erase_sessions),
     PersonalData(

@@ -104,3 +104,24 @@ def check_timezone(name: str) -> None:
     """
     if name not in timezones():
         raise Invalid(errors=[FieldError("timezone", "There is no such time zone. Write it as Europe/Berlin or UTC.")])
+
+
+# The first that stands in a User-Agent counts: most browsers name others too, to be taken for them.
+_BROWSERS = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser/", "Samsung Internet"), ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def device_of(agent: str) -> str:
+    """Return a User-Agent in words, such as `Firefox on Windows`; a program's own name if it is no browser."""
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "") if system else ""
+    if browser and system:
+        return f"{browser} on {system}"
+    program = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0]
+    return system or program or "Unknown device"

@@ -52,6 +52,21 @@ class UserProfile(Base):
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
 
 
+class UserPreferences(Base):
+    """How somebody wants to see the school; whoever has chosen nothing has no row."""
+
+    __tablename__ = "user_preferences"
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        tenant_unique("user_id"),
+        one_of("theme", "system", "light", "dark"),
+    )
+
+    user_id: Mapped[UUID]
+    locale: Mapped[str | None] = mapped_column(comment="null: the tenant's own")
+    theme: Mapped[str] = mapped_column(server_default=text("'system'"))
+
+
 class UserToken(Base):
     """A secret that was mailed, to be used once; of each purpose an account has one at most."""
 

@@ -34,6 +34,7 @@ OWN_PATH: dict[str, Body] = {
     "users_delete": NO_BODY,
     "users_export": NO_BODY,
     "users_invite": NO_BODY,
+    "users_end_session": NO_BODY,
     "users_reset_mfa": NO_BODY,
     "auth_passkeys_update": lambda ids: {"name": "Taken"},
     "auth_passkeys_delete": lambda ids: {"password": PASSWORD},
@@ -111,7 +112,8 @@ LISTS = (
     "/users/me/identities",
 )
 NO_IDS = {
-    "users_delete_me", "users_export_me", "users_change_password", "users_change_email", "auth_verify_email",
+    "users_delete_me", "users_sessions", "users_end_other_sessions", "users_preferences", "users_choose_preferences",
+    "users_export_me", "users_change_password", "users_change_email", "auth_verify_email",
     "auth_resend_verification", "auth_forgot_password", "auth_reset_password", "auth_accept_invitation",
     "auth_register", "auth_login", "auth_refresh", "auth_logout", "auth_mfa", "auth_mfa_get", "auth_totp_begin",
     "auth_totp_confirm", "auth_totp_remove", "auth_recovery_codes", "auth_passkey_options", "auth_passkeys_create",
@@ -169,6 +171,7 @@ async def first_ids(school: School) -> Ids:
     )
     return {
         "user_id": str(instructor.id),
+        "session_id": (await instructor.get("/users/me/sessions")).json()["items"][0]["id"],
         "passkey_id": made.json()["passkey"]["id"],
         "category_id": category["id"],
         "file_id": file["id"],

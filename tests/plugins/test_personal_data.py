@@ -19,10 +19,12 @@ from kernel.testing import PASSWORD, Person, School, SchoolFactory
 AGENT, ADDRESS, NAME = "Marker-Agent", "203.0.113.77", "Markername"
 KEPT_BY = {
     "auth.failed_logins": "auth.failed_logins",
+    "auth.user_identities": "auth.identities",
     "auth.passkeys": "auth.second_factors",
     "auth.recovery_codes": "auth.second_factors",
     "auth.sessions": "auth.sessions",
     "auth.totp_factors": "auth.second_factors",
+    "auth.user_preferences": "auth.preferences",
     "auth.user_profiles": "auth.account",
     "auth.user_tokens": "auth.mailed_links",
     "codes.access_codes": "codes.generated",
@@ -130,20 +132,16 @@ async def test_export_holds_everything_of_the_one_and_nothing_of_another(school:
     document = answer.json()
     assert (document["user_id"], document["switched_off"]) == (str(marked.person.id), [])
     data = document["data"]
-    assert {name: len(rows) for name, rows in data.items() if isinstance(rows, list) and name != "kernel.activity"} == {
+    lists = {name: rows for name, rows in data.items() if isinstance(rows, list) and name != "kernel.activity"}
+    assert {name: len(rows) for name, rows in lists.items() if rows} == {
         "auth.failed_logins": 1,
         "auth.mailed_links": 1,
         "auth.sessions": 1,
         "codes.attempts": 2,
-        "codes.generated": 0,
         "codes.meant_for": 1,
         "codes.redemptions": 1,
         "courses.enrollments": 1,
-        "courses.teaching": 0,
-        "courses.verdicts": 0,
-        "courses.video_grants": 0,
         "courses.watched": 1,
-        "media.files": 0,
     }
     assert (data["auth.account"]["email"], data["auth.account"]["bio"]) == (marked.person.email, f"I am {NAME}")
     assert data["courses.watched"][0]["watched_seconds"] == 5

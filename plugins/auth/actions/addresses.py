@@ -76,4 +76,5 @@ async def _replace_address(db: Db, user_id: UUID, email: str) -> None:
     await sessions.end_sessions_of(db, user_id)
     await mail_tokens.withdraw_all(db, user_id)
     if account.email_verified:
-        await mail.send(db, ADDRESS_CHANGED, to=before, values={"first_name": account.first_name})
+        values = {"first_name": account.first_name}
+        await mail.send(db, ADDRESS_CHANGED, to=before, locale=account.locale, values=values)

@@ -42,7 +42,7 @@ async def answer_address_change(db: Db, event: AddressChangeRequested) -> None:
     account, email = await recipient_by_id(db, event.user_id), event.personal.email
     owner = await recipient_by_email(db, email)
     if owner is not None and owner.id != event.user_id:
-        await _send(db, ADDRESS_IN_USE, email, {"first_name": owner.first_name})
+        await _send(db, owner, ADDRESS_IN_USE, email, {"first_name": owner.first_name})
     elif account is not None and owner is None:
         await _send_link(db, account, CONFIRM_ADDRESS, "verification", email)
 
@@ -53,12 +53,12 @@ async def _send_link(
     to = email or account.email
     link = await mail_tokens.issue(db, account.id, purpose, to, rest=mail_tokens.REST)
     if link is not None:
-        await _send(db, template, to, {"first_name": account.first_name, "link": link})
+        await _send(db, account, template, to, {"first_name": account.first_name, "link": link})
 
 
-async def _send(db: Db, template: MailTemplate, to: str, values: dict[str, str]) -> None:
+async def _send(db: Db, account: Recipient, template: MailTemplate, to: str, values: dict[str, str]) -> None:
     try:
-        await mail.send(db, template, to=to, values=values)
+        await mail.send(db, template, to=to, locale=account.locale, values=values)
     except MailAddressInvalid:
         # Trying again would not help: somebody has typed what no mail can reach.
         return

@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, DateTime, Uuid, and_, any_, bindparam, case, func,
 from kernel import clock
 from kernel.auth import AccessClaims, Actor, grant_patterns
 from kernel.db import Db
-from kernel.errors import DomainError, Unauthenticated
+from kernel.errors import DomainError, NotFound, Unauthenticated
 from kernel.events import publish
 from kernel.identity import SessionState
 from kernel.ids import new_id
@@ -87,6 +87,13 @@ _END_ALL = (
 _END_OTHERS = (
     update(Session)
     .where(Session.user_id == bindparam("user"), Session.id != bindparam("kept"), Session.revoked_at.is_(None))
+    .values(revoked_at=_NOW)
+    .returning(Session.id)
+)
+_END_OWN = (
+    update(Session)
+    .where(Session.id == bindparam("session"), Session.user_id == bindparam("user"), Session.revoked_at.is_(None))
+    .where(Session.expires_at > _NOW)
     .values(revoked_at=_NOW)
     .returning(Session.id)
 )
@@ -230,6 +237,20 @@ async def end_sessions_of(db: Db, user_id: UUID) -> None:
     Emits: auth.sessions.changed
     """
     await _tell(db, user_id, await db.values(_END_ALL, user=user_id, now=clock.now()))
+
+
+async def end_own_session(db: Db, actor: Actor, session_id: UUID) -> None:
+    """End one of the actor's own sessions, felt at its next request; the one that asks may be it.
+
+    Emits: auth.sessions.changed
+
+    Raises:
+        NotFound: It is not there, has ended, or is somebody else's.
+    """
+    ended = await db.values(_END_OWN, session=session_id, user=actor.id, now=clock.now())
+    if not ended:
+        raise NotFound
+    await _tell(db, actor.id, ended)
 
 
 async def end_other_sessions(db: Db, actor: Actor) -> None:

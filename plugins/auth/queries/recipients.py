@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, select
 from kernel.db import Db
 from kernel.errors import NotFound
 from plugins.auth.schemas.texts import Status
-from plugins.auth.tables import User, UserProfile
+from plugins.auth.tables import User, UserPreferences, UserProfile
 
 _RECIPIENT = (
     select(
@@ -19,8 +19,10 @@ _RECIPIENT = (
         (User.password_hash.is_(None) & User.last_login.is_(None)).label("is_invited"),
         UserProfile.first_name,
         UserProfile.last_name,
+        UserPreferences.locale,
     )
     .join(UserProfile, and_(UserProfile.user_id == User.id, UserProfile.tenant_id == User.tenant_id))
+    .outerjoin(UserPreferences, and_(UserPreferences.user_id == User.id, UserPreferences.tenant_id == User.tenant_id))
     .where(User.deleted_at.is_(None))
 )
 _BY_ID = _RECIPIENT.where(User.id == bindparam("id"))
@@ -38,6 +40,8 @@ class Recipient(Struct, frozen=True):
     """It has neither a password nor ever been used."""
     first_name: str
     last_name: str
+    locale: str | None
+    """The language that they have chosen."""
 
 
 async def recipient(db: Db, user_id: UUID) -> Recipient:

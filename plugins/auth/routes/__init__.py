@@ -3,6 +3,7 @@
 from litestar.handlers import HTTPRouteHandler
 
 from plugins.auth.routes import (
+    devices,
     federation,
     identities,
     me,
@@ -24,6 +25,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *federation.HANDLERS,
     *me.HANDLERS,
     *identities.HANDLERS,
+    *devices.HANDLERS,
     *users.HANDLERS,
     *personal_data.HANDLERS,
 )

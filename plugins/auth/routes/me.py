@@ -1,6 +1,6 @@
 """One's own account."""
 
-from litestar import delete, get, post
+from litestar import delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
@@ -9,9 +9,12 @@ from kernel.db import Db
 from kernel.replicas import reads_only
 from kernel.routing import limited
 from plugins.auth.actions import addresses, erasure
+from plugins.auth.actions.preferences import choose
 from plugins.auth.queries import users
+from plugins.auth.queries.preferences import preferences
 from plugins.auth.schemas.erasure import DeleteOwnAccountRequest, ErasureStarted
 from plugins.auth.schemas.passwords import ChangeEmailRequest
+from plugins.auth.schemas.preferences import Preferences, UpdatePreferencesRequest
 from plugins.auth.schemas.registration import CheckYourMail
 from plugins.auth.schemas.users import UserDetails
 
@@ -35,4 +38,16 @@ async def change_email(db: Db, actor: Actor, data: JSONBody[ChangeEmailRequest])
     return CheckYourMail()
 
 
-HANDLERS: tuple[HTTPRouteHandler, ...] = (read_me, change_email, delete_me)
+@get("/users/me/preferences", guards=[signed_in], opt=reads_only(), operation_id="users_preferences")
+async def read_preferences(db: Db, actor: Actor) -> Preferences:
+    """Return how one sees the school: language, time zone, light or dark."""
+    return await preferences(db, actor.id)
+
+
+@patch("/users/me/preferences", guards=[signed_in], operation_id="users_choose_preferences")
+async def choose_preferences(db: Db, actor: Actor, data: JSONBody[UpdatePreferencesRequest]) -> Preferences:
+    """Choose language, time zone, light or dark; mails come in that language too."""
+    return await choose(db, actor, data)
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (read_me, change_email, read_preferences, choose_preferences, delete_me)

@@ -1,6 +1,8 @@
 """Signing in, and exchanging a refresh token."""
 
+from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -56,3 +58,19 @@ class Refreshed(Struct, frozen=True, kw_only=True):
     refresh_token: str | UnsetType = UNSET
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no password
     expires_in: int
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """A place from where somebody is signed in to their own account."""
+
+    id: UUID
+    device: str
+    """In words, such as `Firefox on Windows`."""
+    agent: str
+    address: str
+    method: Method
+    opened_at: datetime
+    last_seen_at: datetime
+    """When the session was last renewed, which an open one is every quarter of an hour."""
+    expires_at: datetime
+    is_current: bool

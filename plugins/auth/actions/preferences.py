@@ -1,0 +1,49 @@
+"""Choosing how to see the school."""
+
+from functools import cache
+from typing import Any
+
+from msgspec import UNSET, structs
+from sqlalchemy import Executable, bindparam, update
+from sqlalchemy.dialects.postgresql import insert
+
+from kernel.auth import Actor
+from kernel.categories import GENERAL, GeneralSettings
+from kernel.db import Db
+from kernel.errors import FieldError, Invalid
+from plugins.auth import rules
+from plugins.auth.queries.preferences import preferences
+from plugins.auth.schemas.preferences import Preferences, UpdatePreferencesRequest
+from plugins.auth.tables import UserPreferences, UserProfile
+
+_SET_TIMEZONE = update(UserProfile).where(UserProfile.user_id == bindparam("user")).values(timezone=bindparam("zone"))
+
+
+async def choose(db: Db, actor: Actor, request: UpdatePreferencesRequest) -> Preferences:
+    """Change the actor's own preferences; the time zone stands in their profile.
+
+    Raises:
+        Invalid: The tenant does not speak the language, or there is no such time zone.
+    """
+    changes = {name: value for name, value in structs.asdict(request).items() if value is not UNSET}
+    _check_locale(db, changes.get("locale"))
+    if (zone := changes.pop("timezone", None)) is not None:
+        rules.check_timezone(zone)
+        await db.run(_SET_TIMEZONE, user=actor.id, zone=zone)
+    if changes:
+        await db.run(_choose(frozenset(changes)), of_user=actor.id, **changes)
+    return await preferences(db, actor.id)
+
+
+def _check_locale(db: Db, locale: str | None) -> None:
+    spoken = db.tenant.setting(GENERAL, GeneralSettings).locales
+    if locale is not None and locale not in spoken:
+        raise Invalid(errors=[FieldError("locale", f"Choose one of {', '.join(spoken)}.")])
+
+
+@cache
+def _choose(columns: frozenset[str]) -> Executable:
+    values: dict[str, Any] = {each: bindparam(each) for each in columns}
+    new = insert(UserPreferences).values(user_id=bindparam("of_user"), **values)
+    kept = {each: new.excluded[each] for each in columns}
+    return new.on_conflict_do_update(index_elements=["tenant_id", "user_id"], set_=kept)
