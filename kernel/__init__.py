@@ -8,12 +8,14 @@ starts the database) would load the web framework and SQLAlchemy, which takes te
 from collections.abc import Mapping
 
 PUBLIC: Mapping[str, tuple[str, ...]] = {
+    "kernel.activation": ("switch",),
+    "kernel.audit": ("AuditFilter", "AuditRow", "audit_rows", "note"),
     "kernel.auth": (
         "AccessClaims",
         "Actor",
         "Permission",
-        "Scope",
         "grant_patterns",
+        "operator",
         "public",
         "requires",
         "signed_in",
@@ -21,11 +23,13 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.categories": (
         "GENERAL",
         "GeneralSettings",
+        "KERNEL_SETTINGS",
         "PAYMENT",
         "PaymentSettings",
         "SECURITY",
         "SecuritySettings",
     ),
+    "kernel.choices": ("shown",),
     "kernel.clock": ("now", "timezones"),
     "kernel.commands": ("Command",),
     "kernel.constraints": ("constraint_errors",),
@@ -49,6 +53,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.events": ("Event", "Listener", "publish"),
     "kernel.failures": ("Failure", "list_failures", "retry_failures"),
     "kernel.gate": ("Limit", "RedisUnavailable"),
+    "kernel.grants": ("granted",),
     "kernel.hookspecs": ("hookimpl", "hookspec"),
     "kernel.idempotency": ("idempotent",),
     "kernel.identity": ("Identity", "SessionState"),
@@ -70,10 +75,11 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.mail.trial": ("send_test_mail",),
     "kernel.outbound": ("Answer", "OutboundFailed", "OutboundRefused", "fetch", "resolve_public"),
     "kernel.personal_data": ("PersonalData", "PersonalDataExport", "erase_all", "export_all"),
-    "kernel.plugin": ("Contribution", "Plugin"),
+    "kernel.plugin": ("Contribution", "Plugin", "why"),
     "kernel.problems": ("UnsupportedMedia", "as_domain_error", "problem_response"),
     "kernel.replicas": ("reads_only",),
     "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
+    "kernel.scopes": ("Scope", "reaches"),
     "kernel.settings": ("SecretText", "SettingsSpec"),
     "kernel.storage": (
         "ByteRange",
@@ -98,6 +104,19 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     ),
     "kernel.tasks": ("AnyTask", "NoPayload", "Task", "TaskContext", "enqueue"),
     "kernel.tenancy": ("Tenant",),
+    # Of other tenants, or of a tenant's own row: for plugins.admin alone (an import contract).
+    "kernel.tenant_erasure": ("check_erasable", "erase_tenant"),
+    "kernel.tenant_settings": ("change_grants", "change_settings", "etag_of"),
+    "kernel.tenants": (
+        "TenantDetails",
+        "TenantNotFound",
+        "add_tenant",
+        "change_tenant",
+        "homeless_tenants",
+        "locked_plugins",
+        "tenant_details",
+        "tenant_page",
+    ),
     "kernel.testing": (
         "App",
         "AppFactory",

@@ -10,15 +10,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, Uuid, bindparam, insert, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import Text, Uuid, bindparam, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from kernel.audit import NOTE, noted
 from kernel.db import Db
 from kernel.errors import Conflict, FieldError, Invalid, NotFound
-from kernel.ids import new_id
 from kernel.plugin import LoadedPlugin, why
 from kernel.registry import Registry
-from kernel.tables import AuditLog, tenants
+from kernel.tables import tenants
 from kernel.tasks import NoPayload, enqueue_for_each
 
 Listed = Collection[str] | None
@@ -32,19 +32,6 @@ _WRITE = (
     update(tenants)
     .where(tenants.c.id == bindparam("tenant", type_=Uuid))
     .values(plugins=bindparam("listed", type_=ARRAY(Text)), version=tenants.c.version + 1)
-)
-_NOTE = insert(AuditLog).values(
-    tenant_id=bindparam("tenant_id", type_=Uuid),
-    id=bindparam("id", type_=Uuid),
-    user_id=bindparam("user_id", type_=Uuid),
-    action=bindparam("action", type_=Text),
-    entity_type="kernel.tenants",
-    entity_id=bindparam("tenant_id", type_=Uuid),
-    old_values=bindparam("old_values", type_=JSONB),
-    new_values=bindparam("new_values", type_=JSONB),
-    request_id=bindparam("request_id", type_=Text),
-    ip_address=bindparam("ip_address", type_=Text),
-    user_agent=bindparam("user_agent", type_=Text),
 )
 
 
@@ -189,15 +176,5 @@ async def rebuild(db: Db, tenant_id: UUID, names: Iterable[str]) -> None:
 
 async def note(db: Db, tenant_id: UUID, action: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Write into a tenant's audit log what an operator did to it."""
-    await db.run(
-        _NOTE,
-        tenant_id=tenant_id,
-        id=new_id(),
-        user_id=db.origin.actor_id,
-        action=action,
-        old_values=old,
-        new_values=new,
-        request_id=db.origin.request_id,
-        ip_address=db.origin.address or None,
-        user_agent=db.origin.agent[:200] or None,
-    )
+    entity: dict[str, Any] = {"entity_type": "kernel.tenants", "entity_id": tenant_id}
+    await db.run(NOTE, **noted(db.origin, tenant_id, action, old=old, new=new, **entity))

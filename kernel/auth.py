@@ -1,4 +1,4 @@
-"""Who is asking and what they may do: Actor, Permission, the two route guards, what an access token says.
+"""Who is asking and what they may do: Actor, Permission, the guards of routes, what an access token says.
 
 How passwords, sessions and accounts are kept is an identity plugin's concern (`kernel.identity`); how a request
 is admitted stands in `kernel.gate`.
@@ -7,7 +7,7 @@ is admitted stands in `kernel.gate`.
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, NoReturn
 from uuid import UUID
 
 import msgspec
@@ -17,11 +17,10 @@ from litestar.handlers import BaseRouteHandler
 from kernel import clock
 from kernel.errors import Forbidden, Unauthenticated
 from kernel.keys import Keyring, Purpose
+from kernel.scopes import Scope, by_reach
 from kernel.tokens import Algorithm, SignedTokens, TokenInvalid
 
-Scope = Literal["any", "assigned", "own"]
 ACCESS_TTL_S = 15 * 60
-_REACH: Mapping[str, int] = {"own": 1, "assigned": 2, "any": 3}
 _MOST_VERIFIED = 10_000
 MOST_PATTERN_BYTES = 1_000
 """Of the grants in a token: browsers drop a cookie of 4,096 bytes without a word, and its user with it."""
@@ -46,8 +45,7 @@ class Permission(msgspec.Struct, frozen=True):
     @property
     def grantable(self) -> tuple[Scope, ...]:
         """The scopes in which it may be given, the widest first."""
-        wanted = set(self.scopes or self.roles.values() or ("any",))
-        return tuple(sorted(wanted, key=lambda scope: -_REACH[scope]))
+        return by_reach(self.scopes or self.roles.values() or ("any",))
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -105,9 +103,7 @@ class Requires:
         """Refuse unless the actor holds the permission."""
         actor: Actor = connection.scope["user"]
         if self.permission.name not in actor.grants:
-            if actor.user_id is None:
-                raise Unauthenticated
-            raise Forbidden
+            await _refuse(connection, self.permission.name)
 
 
 def requires(permission: Permission) -> Requires:
@@ -125,14 +121,19 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: Ba
         raise Unauthenticated
 
 
-def reaches(scope: Scope | None, other: Scope) -> bool:
-    """Whether a scope that somebody has, or None, reaches as far as another."""
-    return scope is not None and _REACH[scope] >= _REACH[other]
+async def operator(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Guard that lets in operators alone: what spans tenants, or belongs to the deployment."""
+    actor: Actor = connection.scope["user"]
+    if not actor.is_operator:
+        await _refuse(connection, "operator")
 
 
-def widest(scopes: Iterable[Scope]) -> Scope | None:
-    """Return the scope that reaches furthest."""
-    return max(scopes, key=lambda scope: _REACH[scope], default=None)
+async def _refuse(connection: ASGIConnection[Any, Any, Any, Any], permission: str) -> NoReturn:
+    actor: Actor = connection.scope["user"]
+    if actor.user_id is None:
+        raise Unauthenticated
+    await connection.app.state.deployment.refusals.record(connection.scope, permission)
+    raise Forbidden
 
 
 def grant_patterns(grants: Mapping[str, Scope], permissions: Iterable[Permission]) -> list[str]:

@@ -11,12 +11,13 @@ from typing import Any, get_args
 
 from litestar.handlers import HTTPRouteHandler
 
-from kernel.auth import Permission, Requires, Scope, public, signed_in
+from kernel.auth import Permission, Requires, operator, public, signed_in
 from kernel.commands import Command
 from kernel.events import Event
 from kernel.idempotency import is_idempotent
 from kernel.plugin import LoadedPlugin, PluginError
 from kernel.replicas import is_reading
+from kernel.scopes import Scope
 from kernel.tables import check_tables
 
 API = "/api/v1"
@@ -129,8 +130,8 @@ def _check_guards(plugin: LoadedPlugin, handler: HTTPRouteHandler, known: frozen
     for guard in guards:
         if isinstance(guard, Requires) and guard.permission.name not in known:
             raise _broken(plugin, handler, f"asks for {guard.permission.name!r}, which no plugin registers.")
-    if not any(isinstance(guard, Requires) or guard in (public, signed_in) for guard in guards):
-        raise _broken(plugin, handler, "has neither requires(...), nor signed_in, nor public among its guards.")
+    if not any(isinstance(guard, Requires) or guard in (public, signed_in, operator) for guard in guards):
+        raise _broken(plugin, handler, "has neither requires(...), nor operator, signed_in or public among its guards.")
 
 
 def _check_address(

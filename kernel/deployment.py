@@ -14,6 +14,7 @@ from kernel.kept_answers import KeptAnswers
 from kernel.keys import Keyring
 from kernel.mail.outgoing import MAIL_LISTENERS
 from kernel.mail.servers import parse_mail_from, server_from_url
+from kernel.refusals import Refusals
 from kernel.registry import Registry
 from kernel.replicas import Replicas
 from kernel.settings import Settings
@@ -46,6 +47,7 @@ class Deployment:
             replica_urls=settings.replica_database_urls,
         )
         self.replicas = Replicas(self.database, self.database.replica_engines)
+        self.refusals = Refusals(self.database)
         self.tenants = TenantDirectory(
             self.database,
             registry.acting,

@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -314,8 +315,9 @@ def _query_names(handler: HTTPRouteHandler) -> frozenset[str] | None:
     for name, field in handler.parsed_fn_signature.parameters.items():
         if name in ("request", "query"):
             return None
-        if name not in elsewhere:
-            names.add(getattr(field.kwarg_definition, "query", None) or name)
+        definition = field.kwarg_definition
+        if name not in elsewhere and not isinstance(definition, HeaderParameter):
+            names.add(getattr(definition, "name", None) or getattr(definition, "query", None) or name)
     return frozenset(names)
 
 

@@ -266,6 +266,11 @@ class Gate:
         except (RedisError, OSError) as error:
             log.warning("position.not_told", reason=describe(error))
 
+    async def forget_tenant(self, tenant_id: UUID) -> None:
+        """Remove everything that is kept of a tenant that is gone."""
+        async for key in self._redis.scan_iter(match=f"t:{tenant_id}:*", count=1000):
+            await self._redis.unlink(key)
+
     async def tell_directory(self) -> None:
         """Make every process look hosts up anew: a tenant came, went or changed its hosts."""
         await self._redis.incr(DIRECTORY_KEY)

@@ -6,7 +6,8 @@ Who may change it is decided by the rules of `plugins.admin`; how a request lear
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kernel.auth import Permission, Scope
+from kernel.auth import Permission
+from kernel.scopes import Scope
 
 Chosen = Mapping[str, Mapping[str, Scope | None]]
 """By role and permission: a scope, or None for a permission that was taken away."""

@@ -27,10 +27,10 @@ from kernel.personal_data import KERNEL_PERSONAL_DATA, PersonalData
 from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, acting, in_order
 from kernel.revisions import MigrationChain
 from kernel.settings import SettingsSpec
-from kernel.task_runs import VIEW_TASKS
+from kernel.task_runs import RETRY_TASKS, VIEW_TASKS
 from kernel.tasks import NoPayload, Task
 
-KERNEL_PERMISSIONS = (VIEW_TASKS,)
+KERNEL_PERMISSIONS = (VIEW_TASKS, RETRY_TASKS)
 
 
 class Registry:

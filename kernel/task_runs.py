@@ -18,6 +18,7 @@ from kernel.errors import DomainError, NotFound
 from kernel.tables import TaskRun
 
 VIEW_TASKS = Permission("kernel.task.view", "Follow everybody's background tasks", {"admin": "any"})
+RETRY_TASKS = Permission("kernel.task.retry", "Start failed background work again", {"admin": "any"})
 _MOST_NOTE = 500
 _MOST_RESULT_BYTES = 16_000
 _FAILED = "It could not be done. An administrator can see the reason and start it again."
@@ -54,7 +55,7 @@ _FINISH = (
     )
 )
 _FAIL = update(TaskRun).where(_OWN).values(status="failed", error=bindparam("new_error"), finished_at=func.now())
-_BY_ID = select(
+RUN_COLUMNS = (
     TaskRun.id,
     TaskRun.name,
     TaskRun.status,
@@ -65,7 +66,8 @@ _BY_ID = select(
     TaskRun.error,
     TaskRun.created_at,
     TaskRun.finished_at,
-).where(
+)
+_BY_ID = select(*RUN_COLUMNS).where(
     _OWN,
     or_(bindparam("owner_id", type_=Uuid).is_(None), TaskRun.owner_id == bindparam("owner_id", type_=Uuid)),
 )
@@ -127,6 +129,11 @@ async def task_status(db: Db, actor: Actor, run_id: UUID) -> TaskStatus:
     row = await db.row(RunRow, _BY_ID, run_id=run_id, owner_id=None if sees_all else actor.id)
     if row is None:
         raise TaskNotFound
+    return shown_run(row)
+
+
+def shown_run(row: RunRow) -> TaskStatus:
+    """Return a stored run as it is shown."""
     progress = TaskProgress(row.done, row.total, row.note)
     return TaskStatus(row.id, row.name, row.status, progress, row.result, row.error, row.created_at, row.finished_at)
 

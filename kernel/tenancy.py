@@ -14,13 +14,14 @@ import structlog
 from sqlalchemy import ColumnClause, Integer, Text, Uuid, bindparam, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from kernel.auth import Permission, Scope
+from kernel.auth import Permission
 from kernel.choices import Secrets, read
 from kernel.db import Database, Origin
 from kernel.errors import NotFound
 from kernel.grants import granted
 from kernel.keys import Keyring
 from kernel.plugin import Contribution
+from kernel.scopes import Scope
 from kernel.settings import SettingsSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -102,6 +103,11 @@ class Tenant:
     def permissions(self) -> tuple[Permission, ...]:
         """The permissions of the kernel and of the plugins that act here."""
         return self._permissions
+
+    @property
+    def chosen(self) -> Mapping[str, Any]:
+        """What the tenant has chosen, as stored: secrets encrypted, defaults absent."""
+        return self._stored
 
     def url(self, path: str) -> str:
         """Return the address of a path of this tenant, for mails and other links that leave a page.

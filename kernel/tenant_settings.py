@@ -15,11 +15,11 @@ from sqlalchemy import Uuid, bindparam, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from kernel.activation import note
-from kernel.auth import Scope
 from kernel.choices import Secrets, changed, masked, read
 from kernel.db import Db
 from kernel.errors import FieldError, Forbidden, Invalid
 from kernel.grants import chosen_for
+from kernel.scopes import Scope
 from kernel.settings import SettingsSpec
 from kernel.storage import PreconditionFailed
 from kernel.tables import tenants
@@ -70,8 +70,8 @@ async def change_settings(
     *,
     is_operator: bool,
     is_expected: Callable[[Mapping[str, Any]], bool] = lambda stored: True,
-) -> Mapping[str, Any]:
-    """Merge a change into a tenant's settings and return them as they are stored then; all of it or nothing.
+) -> int:
+    """Merge a change into a tenant's settings and return the tenant's version then; all of it or nothing.
 
     Args:
         db: An operator's transaction.
@@ -105,9 +105,9 @@ async def change_settings(
     if not is_operator:
         _check_operators([specs[category] for category in change], stored.settings, after, secrets)
     old, new = _difference([specs[category] for category in change], stored.settings, after)
-    if new or old:
-        await _write(db, tenant_id, stored, after, "kernel.settings.updated", old, new)
-    return after
+    if not new and not old:
+        return stored.version
+    return await _write(db, tenant_id, stored, after, "kernel.settings.updated", old, new)
 
 
 def _check_operators(
@@ -151,8 +151,8 @@ async def change_grants(
     *,
     defaults: Mapping[str, Scope],
     check: Callable[[Any], None],
-) -> None:
-    """Change what a role of a tenant may.
+) -> int:
+    """Change what a role of a tenant may and return the tenant's version then.
 
     Args:
         db: An operator's transaction.
@@ -174,10 +174,11 @@ async def change_grants(
     }
     old = {name: before.get(name, defaults.get(name)) for name in change}
     differing = [name for name in change if old[name] != change[name]]
-    if differing:
-        settings = {**stored.settings, "roles": {**(roles if isinstance(roles, Mapping) else {}), role: after}}
-        values = ({role: {name: source[name] for name in differing}} for source in (old, change))
-        await _write(db, tenant_id, stored, settings, "kernel.role.updated", *values)
+    if not differing:
+        return stored.version
+    settings = {**stored.settings, "roles": {**(roles if isinstance(roles, Mapping) else {}), role: after}}
+    values = ({role: {name: source[name] for name in differing}} for source in (old, change))
+    return await _write(db, tenant_id, stored, settings, "kernel.role.updated", *values)
 
 
 async def _locked(db: Db, tenant_id: UUID) -> StoredSettings:
@@ -194,7 +195,7 @@ async def _write(
     action: str,
     old: Mapping[str, Any],
     new: Mapping[str, Any],
-) -> None:
+) -> int:
     await db.run(_WRITE, tenant=tenant_id, chosen=settings)
     await note(db, tenant_id, action, old, new)
 
@@ -202,3 +203,4 @@ async def _write(
         await db.deployment.gate.tell_version(tenant_id, stored.version + 1)
 
     db.after_commit(tell)
+    return stored.version + 1

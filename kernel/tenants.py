@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from kernel.activation import note
+from kernel.activation import everything, note
 from kernel.db import Db
 from kernel.errors import Conflict, FieldError, Invalid, NotFound
 from kernel.ids import new_id
@@ -144,6 +144,18 @@ async def tenant_by_slug(db: Db, slug: str) -> TenantDetails:
     if (found := await db.row(TenantDetails, _BY_SLUG, slug=slug)) is None:
         raise TenantNotFound("No tenant has this slug; `collegium tenants list` shows them.")
     return found
+
+
+async def locked_plugins(db: Db, tenant_id: UUID) -> frozenset[str]:
+    """Return the plugins that are listed for a tenant, which nobody else changes until the transaction ends.
+
+    Raises:
+        TenantNotFound: There is none.
+    """
+    if await db.value(_LOCK, id=tenant_id) is None:
+        raise TenantNotFound
+    listed = (await tenant_details(db, tenant_id)).plugins
+    return everything(db) if listed is None else frozenset(listed)
 
 
 async def homeless_tenants(db: Db) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kernel.auth import MOST_PATTERN_BYTES, Actor, Permission, grant_patterns, widest
+from kernel.auth import MOST_PATTERN_BYTES, Actor, Permission, grant_patterns
 from kernel.errors import Forbidden, Unauthenticated
 from kernel.ids import new_id
 
@@ -71,9 +71,3 @@ def test_grant_patterns_end_where_a_token_is_full() -> None:
     assert patterns[-1] == "..."
     assert patterns[:-1] == [f"{name}:{scope}" for name, scope in grants.items()][: len(patterns) - 1]
     assert MOST_PATTERN_BYTES - 50 < len(json.dumps(patterns, separators=(",", ":"))) < MOST_PATTERN_BYTES + 10
-
-
-def test_widest_scope_is_the_one_that_reaches_furthest() -> None:
-    assert widest(["own", "any", "assigned"]) == "any"
-    assert widest(["own", "assigned"]) == "assigned"
-    assert widest([]) is None

@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
-from kernel.auth import ACCESS_TTL_S, AccessTokens, Permission, Scope, grant_patterns
+from kernel.auth import ACCESS_TTL_S, AccessTokens, Permission, grant_patterns
 from kernel.clock import now
 from kernel.deployment import Deployment
 from kernel.errors import Unauthenticated
 from kernel.ids import new_id
 from kernel.keys import Keyring
+from kernel.scopes import Scope
 from kernel.settings import Settings
 from kernel.testing import FakeClock, School
 from kernel.tokens import ISSUER, Algorithm, SignedTokens, TokenInvalid

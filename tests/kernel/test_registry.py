@@ -214,11 +214,11 @@ def test_registry_refuses_two_plugins_that_keep_accounts() -> None:
 BAD_ROUTES = {
     "no guard": (
         [route(guards=[])],
-        "the route codes has neither requires(...), nor signed_in, nor public among its guards.",
+        "the route codes has neither requires(...), nor operator, signed_in or public among its guards.",
     ),
     "a guard of its own": (
         [route(guards=[lambda connection, handler: None])],
-        "the route codes has neither requires(...), nor signed_in, nor public among its guards.",
+        "the route codes has neither requires(...), nor operator, signed_in or public among its guards.",
     ),
     "unknown permission": (
         [route(guards=[requires(Permission("codes.code.write", "Write"))])],

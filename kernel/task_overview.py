@@ -1,0 +1,34 @@
+"""Everybody's background work that somebody follows, for administrators; what was given up is `kernel.failures`."""
+
+from functools import cache
+
+from sqlalchemy import ColumnElement, Executable, Integer, Text, bindparam, func, select
+
+from kernel.db import Db
+from kernel.routing import Page, rows_for
+from kernel.tables import TaskRun
+from kernel.task_runs import RUN_COLUMNS, RunRow, Status, TaskStatus, shown_run
+
+
+async def task_page(db: Db, *, status: Status | None, limit: int, offset: int) -> Page[TaskStatus]:
+    """Return the tenant's tasks that somebody follows, latest first; for whoever may follow everybody's."""
+    chosen = {} if status is None else {"status": status}
+    rows = await db.rows(RunRow, _page(filtered=bool(chosen)), rows=rows_for(limit), skipped=offset, **chosen)
+    total = await db.value(_count(filtered=bool(chosen)), **chosen)
+    return Page([shown_run(row) for row in rows], total, rows_for(limit), offset)
+
+
+@cache
+def _page(*, filtered: bool) -> Executable:
+    rows = select(*RUN_COLUMNS).where(*_conditions(filtered=filtered))
+    rows = rows.order_by(TaskRun.created_at.desc(), TaskRun.id.desc())
+    return rows.limit(bindparam("rows", type_=Integer)).offset(bindparam("skipped", type_=Integer))
+
+
+@cache
+def _count(*, filtered: bool) -> Executable:
+    return select(func.count()).select_from(TaskRun).where(*_conditions(filtered=filtered))
+
+
+def _conditions(*, filtered: bool) -> list[ColumnElement[bool]]:
+    return [TaskRun.status == bindparam("status", type_=Text)] if filtered else []

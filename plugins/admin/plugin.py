@@ -1,0 +1,39 @@
+"""The manifest of admin and what it registers."""
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from kernel.auth import Permission
+from kernel.hookspecs import hookimpl
+from kernel.plugin import Plugin
+from kernel.tasks import AnyTask
+from plugins.admin.permissions import PERMISSIONS
+from plugins.admin.routes import ROUTES
+from plugins.admin.tasks import TASKS
+
+PLUGIN = Plugin(
+    name="admin",
+    version="1.0.0",
+    kernel=">=1,<2",
+    requires=("auth",),
+    summary="Settings, roles, plugins, tenants, the audit log and failed work.",
+)
+
+
+@hookimpl
+def register_routes() -> Sequence[HTTPRouteHandler]:
+    """Return the HTTP handlers."""
+    return ROUTES
+
+
+@hookimpl
+def register_permissions() -> Sequence[Permission]:
+    """Return the permissions."""
+    return PERMISSIONS
+
+
+@hookimpl
+def register_tasks() -> Sequence[AnyTask]:
+    """Return the background work."""
+    return TASKS

@@ -1,0 +1,1 @@
+"""What administrators read: settings, roles and plugins of their tenant, its audit log."""
