@@ -31,6 +31,20 @@ class CategoryNotFound(NotFound):
     title = "There is no such category."
 
 
+class ReviewNotFound(NotFound):
+    """No review has this id, or not for this person."""
+
+    code = "courses.review_not_found"
+    title = "There is no such review."
+
+
+class AlreadyReviewed(Conflict):
+    """There is a review of this course by this student."""
+
+    code = "courses.already_reviewed"
+    title = "You have reviewed this course already. Change your review instead."
+
+
 class EnrollmentNotFound(NotFound):
     """The person has never been enrolled."""
 

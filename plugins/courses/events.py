@@ -65,6 +65,15 @@ class StudentEnrolled(Event, frozen=True, kw_only=True):
     access_code_id: UUID | None
 
 
+class ReviewChanged(Event, frozen=True, kw_only=True):
+    """A review was written, changed or removed."""
+
+    name: ClassVar[str] = "courses.review.changed"
+    review_id: UUID
+    course_id: UUID
+    user_id: UUID
+
+
 class EnrollmentDropped(Event, frozen=True, kw_only=True):
     """Somebody has left a course."""
 
@@ -98,6 +107,7 @@ EVENTS = (
     CourseApproved,
     CourseRejected,
     CourseArchived,
+    ReviewChanged,
     CurriculumChanged,
     StudentEnrolled,
     EnrollmentDropped,

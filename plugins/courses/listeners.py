@@ -2,8 +2,8 @@
 
 from kernel.db import Db
 from kernel.events import Listener
-from plugins.courses.actions.recounts import count_curriculum, count_places
-from plugins.courses.events import CurriculumChanged, EnrollmentDropped, StudentEnrolled
+from plugins.courses.actions.recounts import count_curriculum, count_places, count_rating
+from plugins.courses.events import CurriculumChanged, EnrollmentDropped, ReviewChanged, StudentEnrolled
 
 
 async def _count_places(db: Db, event: StudentEnrolled | EnrollmentDropped) -> None:
@@ -14,8 +14,13 @@ async def _count_curriculum(db: Db, event: CurriculumChanged) -> None:
     await count_curriculum(db, event.course_id)
 
 
+async def _count_rating(db: Db, event: ReviewChanged) -> None:
+    await count_rating(db, event.course_id)
+
+
 LISTENERS = (
     Listener(StudentEnrolled, "courses.count_places_after_enrolling", _count_places),
     Listener(EnrollmentDropped, "courses.count_places_after_dropping", _count_places),
     Listener(CurriculumChanged, "courses.count_curriculum", _count_curriculum),
+    Listener(ReviewChanged, "courses.count_rating", _count_rating),
 )

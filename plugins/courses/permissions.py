@@ -28,6 +28,11 @@ WATCH = Permission(
     "Watch videos: all, those of one's own courses, or of those one is enrolled in",
     {"admin": "any", "instructor": "own", "student": "assigned"},
 )
+WRITE_REVIEW = Permission("courses.review.write", "Review courses in which one is enrolled", {"student": "own"})
+REPLY_TO_REVIEWS = Permission(
+    "courses.review.reply", "Answer what students say of courses", {"admin": "any", "instructor": "own"}
+)
+MODERATE_REVIEWS = Permission("courses.review.moderate", "Remove reviews", {"admin": "any"})
 
 PERMISSIONS = (
     BROWSE,
@@ -44,4 +49,7 @@ PERMISSIONS = (
     ENROLL,
     VIEW_STUDENTS,
     WATCH,
+    WRITE_REVIEW,
+    REPLY_TO_REVIEWS,
+    MODERATE_REVIEWS,
 )

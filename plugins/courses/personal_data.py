@@ -1,7 +1,7 @@
 """What courses keeps about people: what they learn, and what they teach.
 
 An erased student's places become free and what they watched goes; that somebody was once enrolled stays, for the
-school's numbers. A course stays the school's, whoever wrote it.
+school's numbers. What they said of courses goes. A course stays the school's, whoever wrote it.
 """
 
 from datetime import datetime
@@ -13,9 +13,17 @@ from sqlalchemy import Uuid, bindparam, delete, select, update
 from kernel.db import Db
 from kernel.events import publish
 from kernel.personal_data import PersonalData
-from plugins.courses.events import EnrollmentDropped
+from plugins.courses.events import EnrollmentDropped, ReviewChanged
 from plugins.courses.schemas.texts import CourseStatus, EnrollmentStatus
-from plugins.courses.tables import Course, CourseEnrollment, CourseVerdict, CourseVideo, VideoGrant, VideoProgress
+from plugins.courses.tables import (
+    Course,
+    CourseEnrollment,
+    CourseReview,
+    CourseVerdict,
+    CourseVideo,
+    VideoGrant,
+    VideoProgress,
+)
 
 _USER = bindparam("user", type_=Uuid)
 _ENROLLMENTS = (
@@ -73,6 +81,23 @@ _VERDICTS = (
 )
 _FORGET_REVIEWER = update(CourseVerdict).where(CourseVerdict.reviewer_id == _USER).values(reviewer_id=None)
 
+_REVIEWS = (
+    select(
+        CourseReview.course_id,
+        Course.title,
+        CourseReview.rating,
+        CourseReview.comment,
+        CourseReview.reply,
+        CourseReview.created_at,
+    )
+    .join(Course, Course.id == CourseReview.course_id)
+    .where(CourseReview.user_id == _USER)
+    .order_by(CourseReview.id)
+)
+_FORGET_REVIEWS = (
+    delete(CourseReview).where(CourseReview.user_id == _USER).returning(CourseReview.id, CourseReview.course_id)
+)
+
 
 class KeptEnrollment(Struct, frozen=True):
     """A course that somebody is, or was, enrolled in."""
@@ -124,6 +149,17 @@ class KeptVerdict(Struct, frozen=True):
     created_at: datetime
 
 
+class KeptReview(Struct, frozen=True):
+    """What somebody said of a course, and what was answered."""
+
+    course_id: UUID
+    title: str
+    rating: int
+    comment: str | None
+    reply: str | None
+    created_at: datetime
+
+
 class _Left(Struct, frozen=True):
     id: UUID
     course_id: UUID
@@ -170,10 +206,20 @@ async def _forget_reviewer(db: Db, user_id: UUID) -> None:
     await db.run(_FORGET_REVIEWER, user=user_id)
 
 
+async def _reviews(db: Db, user_id: UUID) -> list[KeptReview]:
+    return await db.rows(KeptReview, _REVIEWS, user=user_id)
+
+
+async def _forget_reviews(db: Db, user_id: UUID) -> None:
+    for gone in await db.rows(_Left, _FORGET_REVIEWS, user=user_id):
+        await publish(db, ReviewChanged(review_id=gone.id, course_id=gone.course_id, user_id=user_id))
+
+
 PERSONAL_DATA = (
     PersonalData(name="courses.enrollments", title="Your courses", export=_enrollments, erase=_leave_all),
     PersonalData(name="courses.watched", title="What you watched", export=_watched, erase=_forget_watched),
     PersonalData(name="courses.video_grants", title="Videos opened for you", export=_grants, erase=_forget_grants),
+    PersonalData(name="courses.reviews", title="Your reviews", export=_reviews, erase=_forget_reviews),
     PersonalData(name="courses.verdicts", title="Courses you judged", export=_verdicts, erase=_forget_reviewer),
     PersonalData(name="courses.teaching", title="Courses that you teach", export=_teaching, erase=_stay_the_schools),
 )

@@ -181,6 +181,27 @@ class CourseEnrollment(Base):
     certificate_id: Mapped[UUID | None]
 
 
+class CourseReview(Base):
+    """What a student says of a course, and what its instructor answers."""
+
+    __tablename__ = "course_reviews"
+    __table_args__ = (
+        tenant_unique("user_id", "course_id"),
+        tenant_reference("course_id", "courses.courses"),
+        tenant_reference("user_id", "auth.users"),
+        CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
+        CheckConstraint("(reply IS NULL) = (replied_at IS NULL)", name="reply"),
+        Index(None, "tenant_id", "course_id", "id"),
+    )
+
+    course_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    rating: Mapped[int]
+    comment: Mapped[str | None]
+    reply: Mapped[str | None]
+    replied_at: Mapped[datetime | None]
+
+
 class VideoGrant(Base):
     """That an access code has opened a single video for somebody."""
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from kernel.db import Db
 from kernel.tasks import Task, enqueue
-from plugins.courses.actions.recounts import count_curriculum, count_places
+from plugins.courses.actions.recounts import count_curriculum, count_places, count_rating
 from plugins.courses.tables import Course
 
 _ALL = select(Course.id).order_by(Course.id)
@@ -22,6 +22,7 @@ class OneCourse(Struct, frozen=True):
 async def _recount(db: Db, payload: OneCourse) -> None:
     await count_places(db, payload.course_id)
     await count_curriculum(db, payload.course_id)
+    await count_rating(db, payload.course_id)
 
 
 RECOUNT = Task(name="courses.recount", payload=OneCourse, handle=_recount)

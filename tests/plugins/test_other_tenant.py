@@ -58,6 +58,12 @@ OWN_PATH: dict[str, Body] = {
     "courses_enroll": NO_BODY,
     "courses_drop": NO_BODY,
     "courses_students": NO_BODY,
+    "courses_reviews": NO_BODY,
+    "reviews_create": lambda ids: {"rating": 1},
+    "reviews_update": lambda ids: {"rating": 1},
+    "reviews_delete": NO_BODY,
+    "reviews_reply": lambda ids: {"text": "Taken."},
+    "reviews_reply_no_more": NO_BODY,
     "sections_create": lambda ids: {"title": "Taken"},
     "sections_get": NO_BODY,
     "sections_update": lambda ids: {"title": "Taken"},
@@ -94,13 +100,14 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
 """Routes that take another thing's id, or a code, in their body."""
 
 REFUSED_AT_ALL = {
-    "admin": {"courses_enroll", "courses_drop", "access_codes_redeem"},
+    "admin": {"courses_enroll", "courses_drop", "access_codes_redeem", "reviews_create", "reviews_update"},
     "student": {
         "users_delete", "users_export", "users_invite",
         "users_reset_mfa",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
         "courses_delete", "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",
         "courses_archive", "courses_feature", "courses_feature_no_more", "courses_order", "courses_students",
+        "reviews_reply", "reviews_reply_no_more",
         "sections_create", "sections_update",
         "sections_delete", "videos_create", "videos_update", "videos_delete", "access_codes_generate",
         "access_codes_get", "access_codes_update", "access_codes_deactivate", "access_codes_redemptions",
@@ -169,6 +176,10 @@ async def first_ids(school: School) -> Ids:
         "/access-codes/generate", json={"course_id": course["id"], "type": "single_use", "count": 1}
     )
     code = batch.json()["items"][0]
+    student = await school.person("student")
+    await student.post("/access-codes/redeem", json={"code": code["code"]})
+    said = {"rating": 5, "comment": f"{MARK} review"}
+    review = (await student.post(f"/courses/{course['id']}/reviews", json=said)).json()
     task_id = new_id()
     async with school.db() as db:
         await task_runs.add(db, task_id, owner_id=instructor.id, name=f"{MARK} task", dedupe_key=None)
@@ -188,6 +199,7 @@ async def first_ids(school: School) -> Ids:
         "course_id": course["id"],
         "section_id": section["id"],
         "video_id": video["id"],
+        "review_id": review["id"],
         "code_id": code["id"],
         "code": code["code"],
         "task_id": str(task_id),

@@ -32,6 +32,7 @@ KEPT_BY = {
     "codes.code_redemptions": "codes.redemptions",
     "codes.redemption_attempts": "codes.attempts",
     "courses.course_enrollments": "courses.enrollments",
+    "courses.course_reviews": "courses.reviews",
     "courses.course_verdicts": "courses.verdicts",
     "courses.courses": "courses.teaching",
     "courses.video_grants": "courses.video_grants",
@@ -66,7 +67,7 @@ async def course_with_a_code_for(school: School, email: str) -> tuple[Person, di
 
 @pytest.fixture
 async def marked(school: School, litestar_app: Litestar) -> AsyncIterator[Marked]:
-    """A student who registered, mistyped a password, redeemed a code, tried another one and watched."""
+    """A student who registered, mistyped a password, redeemed a code, tried another one, watched and said so."""
     email = f"marked@{school.host}"
     _, course, video_id, code = await course_with_a_code_for(school, email)
     transport = httpx.ASGITransport(app=served(litestar_app), client=(ADDRESS, 50_000))
@@ -88,6 +89,8 @@ async def marked(school: School, litestar_app: Litestar) -> AsyncIterator[Marked
         assert (await person.post("/access-codes/redeem", json={"code": code})).status_code == 200
         seen = {"position": 5, "ranges": [[0, 5]], "total_seconds": 20}
         assert (await person.post(f"/videos/{video_id}/progress", json=seen)).status_code == 200
+        said = {"rating": 4, "comment": f"{NAME} says thanks."}
+        assert (await person.post(f"/courses/{course['id']}/reviews", json=said)).status_code == 201
         yield Marked(person, course["id"])
 
 
@@ -141,6 +144,7 @@ async def test_export_holds_everything_of_the_one_and_nothing_of_another(school:
         "codes.meant_for": 1,
         "codes.redemptions": 1,
         "courses.enrollments": 1,
+        "courses.reviews": 1,
         "courses.watched": 1,
     }
     assert (data["auth.account"]["email"], data["auth.account"]["bio"]) == (marked.person.email, f"I am {NAME}")
@@ -155,7 +159,7 @@ async def test_erasing_leaves_no_trace_anywhere(deployment: Deployment, school: 
     before = await places_of(deployment, school, marked.marks)
     assert before >= {
         "auth.failed_logins", "auth.sessions", "auth.user_profiles", "auth.users", "codes.access_codes",
-        "codes.code_redemptions", "codes.redemption_attempts", "kernel.audit_logs",
+        "codes.code_redemptions", "codes.redemption_attempts", "courses.course_reviews", "kernel.audit_logs",
     }  # fmt: skip
     answer = await admin.delete(f"/users/{marked.person.id}")
     assert answer.status_code == 202, answer.text

@@ -16,7 +16,7 @@ from kernel.events import publish
 from plugins.courses.actions.progress import COMPLETED, IS_ALL_WATCHED, share
 from plugins.courses.events import CourseCompleted
 from plugins.courses.queries.videos import IN_CURRICULUM
-from plugins.courses.tables import Course, CourseEnrollment, CourseSection, CourseVideo, VideoProgress
+from plugins.courses.tables import Course, CourseEnrollment, CourseReview, CourseSection, CourseVideo, VideoProgress
 
 _COURSE = bindparam("course", type_=Uuid)
 _WITH_VIDEOS = CourseSection.__table__.join(CourseVideo.__table__, CourseVideo.section_id == CourseSection.id)
@@ -38,6 +38,19 @@ _seconds: Any = (
 )
 _hours = func.least(func.round(_seconds / literal_column("3600.0", Numeric), 2), literal_column("999.99", Numeric))
 _COUNT_HOURS = update(Course).where(Course.id == _COURSE, Course.duration_hours != _hours).values(duration_hours=_hours)
+_stars = (
+    select(
+        func.count().label("count"),
+        func.coalesce(func.round(func.avg(CourseReview.rating), 2), literal_column("0", Numeric)).label("average"),
+    )
+    .where(CourseReview.course_id == _COURSE)
+    .subquery("stars")
+)
+_COUNT_RATING = (
+    update(Course)
+    .where(Course.id == _COURSE, or_(Course.rating != _stars.c.average, Course.rating_count != _stars.c.count))
+    .values(rating=_stars.c.average, rating_count=_stars.c.count)
+)
 _IS_ACTIVE = (CourseEnrollment.course_id == _COURSE, CourseEnrollment.status == "active")
 _LOCK_ENROLLMENTS = (
     select(CourseEnrollment.id).where(*_IS_ACTIVE).order_by(CourseEnrollment.id).with_for_update(key_share=True)
@@ -85,6 +98,12 @@ async def count_places(db: Db, course_id: UUID) -> None:
     """Set `total_enrolled` to how many hold a place."""
     await db.run(_LOCK_COURSE, course=course_id)
     await db.run(_COUNT_PLACES, course=course_id)
+
+
+async def count_rating(db: Db, course_id: UUID) -> None:
+    """Set `rating` and `rating_count` by the reviews that there are."""
+    await db.run(_LOCK_COURSE, course=course_id)
+    await db.run(_COUNT_RATING, course=course_id)
 
 
 async def count_curriculum(db: Db, course_id: UUID) -> None:

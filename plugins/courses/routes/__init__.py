@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.courses.routes import categories, courses, curriculum, enrollments, publishing
+from plugins.courses.routes import categories, courses, curriculum, enrollments, publishing, reviews
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *categories.HANDLERS,
@@ -10,4 +10,5 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *publishing.HANDLERS,
     *curriculum.HANDLERS,
     *enrollments.HANDLERS,
+    *reviews.HANDLERS,
 )

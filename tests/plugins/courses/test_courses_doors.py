@@ -52,6 +52,13 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("GET", "/courses/{open}/students", None, "401 403 403 200 404 200 404"),
     ("POST", "/courses/{open}/enroll", None, "401 403 200 403 403 403 403"),
     ("POST", "/courses/{draft}/enroll", None, "401 404 404 403 403 403 403"),
+    ("GET", "/courses/{open}/reviews", None, "401 200 200 200 200 200 404"),
+    ("GET", "/courses/{draft}/reviews", None, "401 404 404 200 404 200 404"),
+    ("POST", "/courses/{open}/reviews", {"rating": 4}, "401 403 201 403 403 403 403"),
+    ("PATCH", "/reviews/{review}", {"rating": 4}, "401 404 404 403 403 403 403"),
+    ("PUT", "/reviews/{review}/reply", {"text": "Thanks."}, "401 403 403 200 404 200 404"),
+    ("DELETE", "/reviews/{review}/reply", None, "401 403 403 200 404 200 404"),
+    ("DELETE", "/reviews/{review}", None, "401 404 404 404 404 204 404"),
     ("DELETE", "/courses/{open}/enroll", None, "401 404 204 403 403 403 403"),
     ("PUT", "/courses/{open}/order", {"sections": []}, "401 403 403 409 404 409 404"),
     ("POST", "/courses/{draft}/submit", None, "401 403 403 200 404 409 404"),
@@ -75,6 +82,9 @@ async def places(school: School, instructor: Person, admin: Person) -> dict[str,
         await ask(admin, "POST", "/categories", status=201, json={"name": "C"}) for _ in range(2)
     ]
     spare = await published(instructor, 10, 10)
+    classmate = await school.person("student")
+    await ask(classmate, "POST", f"{opened.path}/enroll", status=201)
+    review = await ask(classmate, "POST", f"{opened.path}/reviews", status=201, json={"rating": 5})
     return {
         "open": str(opened.id),
         "draft": str(closed.id),
@@ -87,6 +97,7 @@ async def places(school: School, instructor: Person, admin: Person) -> dict[str,
         "gone_video": _id(spare.videos[0]),
         "category": category["id"],
         "gone_category": gone_category["id"],
+        "review": review["id"],
     }
 
 
