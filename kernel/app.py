@@ -20,7 +20,6 @@ from kernel.deployment import Deployment
 from kernel.door import Door
 from kernel.health import health_routes
 from kernel.mail.demo_page import demo_mail_routes
-from kernel.metrics import RequestMetrics
 from kernel.metrics_route import metrics_routes
 from kernel.observability import Observed
 from kernel.own_routes import OWN_ROUTES
@@ -131,4 +130,4 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
 
 def served(app: Litestar) -> Any:
     """Return the application as a server runs it, with request ids, headers and the access log around it."""
-    return Observed(app, RequestMetrics(app.state.deployment))
+    return Observed(app, app.state.deployment)

@@ -13,6 +13,7 @@ from kernel.settings import SecretText, SettingsSpec
 Colour = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
 Locale = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
 _ADDRESS = r"^$|^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"
+Origin = Annotated[str, Meta(max_length=300, pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 PerMinute = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
@@ -104,6 +105,13 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `security`."""
 
     rate_limits: Annotated[RateLimits, Meta(description="Requests per minute of one user or address.")] = RateLimits()
+    cors_origins: Annotated[
+        tuple[Origin, ...],
+        Meta(
+            max_length=50,
+            description="Other sites whose pages may use the API, with tokens: scheme and host, https://app.example.",
+        ),
+    ] = ()
 
 
 GENERAL = SettingsSpec("general", GeneralSettings, "General", public=tuple(GeneralSettings.__struct_fields__))

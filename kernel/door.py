@@ -4,24 +4,25 @@ What a permission lets through is asked by the route's own guard (`kernel.auth.r
 by each action and query.
 """
 
+import asyncio
 import ipaddress
 import re
-from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel import clock
 from kernel.auth import ACCESS_TTL_S, AccessClaims, Actor, public
 from kernel.categories import SECURITY, RateLimits, SecuritySettings
+from kernel.cross_origin import is_listed, without_cookies
 from kernel.db import Origin
 from kernel.deployment import Deployment
-from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
 from kernel.idempotency import is_idempotent
 from kernel.identity import SessionState
@@ -59,6 +60,16 @@ class SessionRestricted(Forbidden):
     title = "Set up a second factor first; your school asks for one."
 
 
+class HandlerTimeout(Unavailable):
+    """The handler did not answer in time."""
+
+    code = "kernel.handler_timeout"
+    title = "This took too long and was given up. Repeat it with the same Idempotency-Key, if it changes something."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
 def access_cookie_name(*, secure: bool) -> str:
     """Return the name of the cookie with the access token; `__Host-` wherever the browser sees https."""
     return f"__Host-{ACCESS_COOKIE}" if secure else ACCESS_COOKIE
@@ -68,7 +79,7 @@ class Arrival:
     """The headers of a request that the door looks at, read in one pass."""
 
     def __init__(self, scope: Scope, deployment: Deployment) -> None:
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         self._headers = headers
         self.address = (scope.get("client") or ("", 0))[0]
         self.scheme: str = scope["scheme"]
@@ -111,6 +122,10 @@ class Arrival:
         scheme, _, token = self.text(b"authorization").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
 
+    def forget_cookies(self) -> None:
+        """Look at no cookie any more."""
+        self._headers.pop(b"cookie", None)
+
     def cookie(self, name: str) -> str:
         """Return a cookie's value."""
         if not (raw := self.text(b"cookie")) or name not in raw:
@@ -121,10 +136,15 @@ class Arrival:
             return ""
         return morsel.value if morsel else ""
 
+    @property
+    def foreign_origin(self) -> str:
+        """Where the page comes from that asks, if it is none of this host."""
+        origin = self.text(b"origin")
+        return "" if origin == f"{self.scheme}://{self.host}" else origin
+
     def check_origin(self) -> None:
         """Refuse an unsafe request that a browser sent from elsewhere; same-site counts as elsewhere (rule 19)."""
-        origin = self.text(b"origin")
-        if origin and origin != f"{self.scheme}://{self.host}":
+        if self.foreign_origin:
             raise ForeignOrigin
         if self.text(b"sec-fetch-site") not in ("", "same-origin", "none"):
             raise ForeignOrigin
@@ -142,19 +162,60 @@ class Door:
         """Admit the request or raise the refusal."""
         handler = cast("HTTPRouteHandler", scope["route_handler"])
         if handler.opt.get("door") != "none":
-            await self._admit(scope, handler)
+            arrival = Arrival(scope, self._deployment)
+            if not await self._is_listed(scope, arrival):
+                if scope["method"] not in SAFE_METHODS:  # type: ignore[typeddict-item]
+                    arrival.check_origin()
+            elif scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
+                # A browser asks what it may send; that is said by headers, and counts against no limit.
+                await self._app(scope, receive, send)
+                return
+            await self._admit(scope, handler, arrival)
             if (place := scope["state"].get("place")) is not None:
-                known = scope["state"]["arrival"].text(b"if-none-match").encode("latin-1")
+                known = arrival.text(b"if-none-match").encode("latin-1")
                 if (answer := self._deployment.kept.get(place)) is not None:
                     await send_kept(answer, send, known=known)
                     return
                 send = Keeping(self._deployment.kept, place, send, known=known)
-        await self._app(scope, receive, send)
+        await self._in_time(scope, receive, send)
 
-    async def _admit(self, scope: Scope, handler: HTTPRouteHandler) -> None:
-        arrival = Arrival(scope, self._deployment)
-        if scope["method"] not in SAFE_METHODS:  # type: ignore[typeddict-item]
-            arrival.check_origin()
+    async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the handler work for as long as it may; what the client takes to send and to receive does not count."""
+        limit_s, now = self._deployment.settings.handler_timeout_s, asyncio.get_running_loop().time
+        limit, has_begun = asyncio.timeout(limit_s), False
+
+        async def timed_receive() -> Any:
+            limit.reschedule(None)
+            message = await receive()
+            if not has_begun:
+                limit.reschedule(now() + limit_s)
+            return message
+
+        async def timed_send(message: Message) -> None:
+            nonlocal has_begun
+            if not has_begun:
+                has_begun = True
+                limit.reschedule(None)
+            await send(message)
+
+        try:
+            async with limit:
+                await self._app(scope, timed_receive, timed_send)
+        except TimeoutError:
+            if limit.expired():
+                raise HandlerTimeout from None
+            raise
+
+    async def _is_listed(self, scope: Scope, arrival: Arrival) -> bool:
+        """Whether the tenant lists the foreign origin that asks; such a request has no cookies from here on."""
+        if not (origin := arrival.foreign_origin) or not is_listed(origin, await self._tenant(arrival, None)):
+            return False
+        scope["state"]["foreign_origin"] = origin
+        without_cookies(scope)
+        arrival.forget_cookies()
+        return True
+
+    async def _admit(self, scope: Scope, handler: HTTPRouteHandler, arrival: Arrival) -> None:
         if scope["query_string"]:
             self._check_query(scope["query_string"], handler)
         bearer = arrival.bearer()

@@ -12,30 +12,16 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from kernel import cross_origin
+from kernel.answer_headers import Header, standing_headers
+from kernel.deployment import Deployment
 from kernel.metrics import RequestMetrics
 from kernel.settings import Settings
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
-    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"x-xss-protection", b"1; mode=block"),
-    (b"referrer-policy", b"strict-origin-when-cross-origin"),
-)
-CONTENT_SECURITY_POLICY = (
-    b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 LIVE_PATH = "/health/live"
 _ALIVE = b'{"status":"ok"}'
-_ALIVE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
-    (b"content-type", b"application/json"),
-    (b"content-length", str(len(_ALIVE)).encode()),
-    (b"content-security-policy", CONTENT_SECURITY_POLICY),
-    (b"cache-control", b"no-store"),
-    *SECURITY_HEADERS,
-)
 log = structlog.get_logger("kernel.access")
 
 
@@ -72,9 +58,10 @@ def _to_json(event: Any, **_: Any) -> str:
 class Observed:
     """Outermost ASGI application: request id, headers on every answer, one line a request without query strings."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics | None = None) -> None:
+    def __init__(self, app: ASGIApp, deployment: Deployment | None = None) -> None:
         self._app = app
-        self._metrics = metrics
+        self._metrics = RequestMetrics(deployment) if deployment else None
+        self._standing = standing_headers(deployment.settings if deployment else None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request and say how it went."""
@@ -83,7 +70,7 @@ class Observed:
             return
         request_id = _request_id(scope)
         if scope["path"] == LIVE_PATH and scope["method"] == "GET":
-            await _say_alive(send, request_id)
+            await self._say_alive(send, request_id)
             return
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         started = time.perf_counter()
@@ -93,7 +80,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _headers(message, scope, request_id)
+                message["headers"] = self._headers(message, scope, request_id)
             await send(message)
 
         try:
@@ -105,12 +92,34 @@ class Observed:
                 self._metrics.count(scope, status, took_s)
             _log_request(scope, request_id, status, took_s)
 
+    async def _say_alive(self, send: Send, request_id: str) -> None:
+        """Answer a liveness probe before anything that could be slow or broken; no line in the log either."""
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(_ALIVE)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", request_id.encode()),
+            *self._standing,
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": _ALIVE, "more_body": False})
 
-async def _say_alive(send: Send, request_id: str) -> None:
-    """Answer a liveness probe before anything that could be slow or broken; no line in the log either."""
-    headers = [*_ALIVE_HEADERS, (b"x-request-id", request_id.encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": _ALIVE, "more_body": False})
+    def _headers(self, message: Any, scope: Any, request_id: str) -> list[Header]:
+        state = scope["state"]
+        headers = list(message["headers"])
+        names = {name for name, _ in headers}
+        headers += [pair for pair in self._standing if pair[0] not in names]
+        headers.append((b"x-request-id", request_id.encode()))
+        if b"cache-control" not in names:
+            headers.append((b"cache-control", b"private, no-store"))
+        if limit := state.get("limit"):
+            pairs = [(name.lower().encode(), value.encode()) for name, value in limit.headers().items()]
+            headers += [pair for pair in pairs if pair[0] not in names]
+        if origin := state.get("foreign_origin"):
+            cross_origin.add_headers(headers, origin, preflight=scope["method"] == "OPTIONS")
+        elif (tenant := state.get("tenant")) and cross_origin.lists_any(tenant):
+            headers.append((b"vary", b"Origin"))
+        return headers
 
 
 def _request_id(scope: Scope) -> str:
@@ -118,21 +127,6 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode()
     return uuid4().hex
-
-
-def _headers(message: Any, scope: Any, request_id: str) -> list[tuple[bytes, bytes]]:
-    headers = list(message["headers"])
-    names = {name for name, _ in headers}
-    headers += [pair for pair in SECURITY_HEADERS if pair[0] not in names]
-    headers.append((b"x-request-id", request_id.encode()))
-    if b"content-security-policy" not in names:
-        headers.append((b"content-security-policy", CONTENT_SECURITY_POLICY))
-    if b"cache-control" not in names:
-        headers.append((b"cache-control", b"private, no-store"))
-    if limit := scope["state"].get("limit"):
-        pairs = [(name.lower().encode(), value.encode()) for name, value in limit.headers().items()]
-        headers += [pair for pair in pairs if pair[0] not in names]
-    return headers
 
 
 def _log_request(scope: Any, request_id: str, status: int, took_s: float) -> None:

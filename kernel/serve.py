@@ -21,6 +21,7 @@ from kernel.deployment import Deployment
 from kernel.embedded import DEMO_MARKER, running_stack
 from kernel.metrics_route import worker_metrics
 from kernel.observability import configure_logging
+from kernel.patience import PatientProtocol
 from kernel.revisions import pending
 from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings, share_metrics
 from kernel.worker import run_worker
@@ -162,7 +163,7 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         factory=isinstance(app, str),
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=PatientProtocol,
         access_log=False,
         log_config=None,
         # Addresses of clients are believed only from `trusted_proxies`, and that is decided in `kernel.door`.

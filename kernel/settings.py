@@ -37,11 +37,19 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "metrics_port": (0, 65_535),
     "workers": (1, 1_000),
     "database_pool_size": (1, 1_000),
+    "handler_timeout_s": (1, 3_600),
     "max_body_bytes": (1_000, 100_000_000),
     "mails_per_hour": (1, 10_000_000),
     # Below 10 is for tests only.
     "password_hash_cost": (4, 16),
 }
+
+_MEDIA_HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+CONFIGURABLE = frozenset({
+    "content-security-policy", "referrer-policy", "strict-transport-security", "x-content-type-options",
+    "x-frame-options", "x-xss-protection",
+})  # fmt: skip
+"""The headers that `security_headers` may change."""
 
 
 class SettingsError(Exception):
@@ -97,6 +105,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     max_body_bytes: int = 1_000_000
+    handler_timeout_s: int = 60
+    """How long a request may be worked at before it is given up; sending and receiving do not count."""
+    security_headers: tuple[str, ...] = ()
+    """Of every answer, in place of the usual ones, each `Name: value`; without a value the header is left out."""
+    media_hosts: tuple[str, ...] = ()
+    """From where pages may load images and videos besides this host, such as that of the S3 storage."""
     operator_token: str = ""
     """Opens readiness details and metrics; without it there are neither."""
     metrics_by_tenant: bool = False
@@ -210,6 +224,19 @@ def _check(settings: Settings) -> None:
     if settings.public_url and not _is_origin(settings.public_url):
         raise SettingsError("public_url must be scheme and host, and a port if it is unusual: https://learn.example.")
     _check_hosts(settings)
+    _check_headers(settings)
+
+
+def _check_headers(settings: Settings) -> None:
+    for line in settings.security_headers:
+        name, colon, value = line.partition(":")
+        if not colon or name.strip().lower() not in CONFIGURABLE or not value.isprintable() or not value.isascii():
+            raise SettingsError(
+                f"security_headers holds {line!r}; write Name: value, with one of {', '.join(sorted(CONFIGURABLE))}."
+            )
+    for host in settings.media_hosts:
+        if not _MEDIA_HOST.fullmatch(host):
+            raise SettingsError(f"media_hosts holds {host!r}; write scheme and host: https://media.example.")
 
 
 def _check_hosts(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kernel.answer_headers import standing_headers
 from kernel.settings import Settings, SettingsError, load_settings
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -134,3 +135,40 @@ def test_address_of_a_tenant_is_where_browsers_reach_it(settings: Settings, own:
 def test_public_url_is_an_origin(url: str) -> None:
     with pytest.raises(SettingsError, match="public_url must be scheme and host"):
         load_settings(environment={"COLLEGIUM_PUBLIC_URL": url})
+
+
+def test_headers_of_every_answer_can_be_changed_and_media_hosts_added() -> None:
+    settings = load_settings(
+        {
+            "security_headers": ("Strict-Transport-Security: max-age=60", "X-XSS-Protection:"),
+            "media_hosts": ("https://media.example", "https://s3.example:9000"),
+        },
+        {},
+    )
+    headers = {name.decode(): value.decode() for name, value in standing_headers(settings)}
+
+    assert headers["strict-transport-security"] == "max-age=60"
+    assert "x-xss-protection" not in headers
+    assert headers["content-security-policy"].startswith("default-src 'self'; object-src 'none'; base-uri 'none'; ")
+    assert headers["content-security-policy"].endswith(
+        "img-src 'self' https://media.example https://s3.example:9000; "
+        "media-src 'self' https://media.example https://s3.example:9000; "
+        "connect-src 'self' https://media.example https://s3.example:9000"
+    )
+    own = load_settings({"security_headers": ("Content-Security-Policy: default-src 'none'",)}, {})
+    assert (b"content-security-policy", b"default-src 'none'") in standing_headers(own)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("security_headers", "X-Other: a"),
+        ("security_headers", "Referrer-Policy"),
+        ("security_headers", "Referrer-Policy: a\r\nSet-Cookie: b"),
+        ("media_hosts", "media.example"),
+        ("media_hosts", "https://media.example; script-src *"),
+    ],
+)
+def test_a_header_or_host_that_cannot_stand_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} holds"):
+        load_settings({name: (value,)}, {})

@@ -207,6 +207,13 @@ async def sever(db: Db) -> int:
     return int(await db.value(statements.END_BACKEND))
 
 
+@post("/lab/sleep", guards=[public], operation_id="lab_sleep", status_code=200)
+async def sleep(db: Db, data: ThingRequest) -> None:
+    """Write a thing and let the database sleep for as many seconds as its size."""
+    await db.run(statements.ADD_THING, id=new_id(), name=data.name, size=data.size)
+    await db.value(statements.SLEEP, seconds=data.size)
+
+
 @get("/lab/free", guards=[public], operation_id="lab_free")
 async def free(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Read the query itself."""
@@ -231,6 +238,7 @@ def register_routes() -> Sequence[HTTPRouteHandler]:
         fault,
         refuse,
         sever,
+        sleep,
         free,
     ]
 

@@ -62,4 +62,5 @@ LIVE_SESSION = select(
     sessions.c.user_id, sessions.c.role, false().label("is_operator"), false().label("second_factor")
 ).where(sessions.c.id == bindparam("wanted", type_=Uuid), ~sessions.c.revoked)
 END_BACKEND = select(func.pg_terminate_backend(func.pg_backend_pid()))
+SLEEP = select(func.pg_sleep(bindparam("seconds", type_=Integer)))
 IN_RECOVERY = select(func.pg_is_in_recovery())
