@@ -10,6 +10,7 @@ from kernel.tables import normalised
 from plugins.auth.settings import ClaimNames, Provider
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MOST_OF_SUBJECT = 255
 _MOST_OF_EMAIL = 254
 _MOST_OF_NAME = 100
@@ -36,8 +37,8 @@ class Assertion(Struct, frozen=True):
 def assertion_of(provider: Provider, claims: Mapping[str, Any]) -> Assertion | None:
     """Return what a provider's claims say; None if they do not say who it is."""
     names = provider.claims
-    subject = _text(claims.get(names.subject))
-    if not subject or len(subject) > _MOST_OF_SUBJECT:
+    subject = _subject(claims.get(names.subject))
+    if subject is None:
         return None
     email = _email(claims.get(names.email))
     first_name, last_name = _person(names, claims, email)
@@ -51,11 +52,18 @@ def assertion_of(provider: Provider, claims: Mapping[str, Any]) -> Assertion | N
     )
 
 
-def _text(value: Any) -> str:
-    """Return a text without what no name has; a number counts, as ids of plain OAuth 2 are often numbers."""
+def _subject(value: Any) -> str | None:
+    """Return a subject exactly as it is, or not at all: two must never become one."""
+    # A number counts, as ids of plain OAuth 2 often are.
     if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "", str(value)).strip()
+        return None
+    text = str(value)
+    return text if 0 < len(text) <= _MOST_OF_SUBJECT and not _CONTROLS.search(text) else None
+
+
+def _text(value: Any) -> str:
+    """Return a text without what no name has."""
+    return _CONTROLS.sub("", value).strip() if isinstance(value, str) else ""
 
 
 def _email(value: Any) -> str | None:

@@ -38,7 +38,7 @@ async def link_identity(db: Db, actor: Actor, scope: Scope, data: JSONBody[LinkR
     browser = browser_of(arrival)
     url = await federation.begin_linking(db, actor, data, browser=browser)
     cookie = browser_cookie(browser, secure=arrival.is_secure)
-    return Response(SentAway(url), cookies=[cookie], headers={"Cache-Control": "no-store"})
+    return Response(SentAway(url), cookies=[cookie])
 
 
 @delete("/users/me/identities/{identity_id:uuid}", guards=[signed_in], operation_id="users_me_identities_unlink")

@@ -11,7 +11,7 @@ from plugins.auth.settings import ProviderId
 
 Mode = Literal["browser", "json"]
 """How a sign-in by a provider ends: with cookies and a redirect, or with JSON for a client that follows by itself."""
-LOCAL_PATH = r"^/(?![/\\])[!-\[\]-~]*$"
+LOCAL_PATH = r"^/(?![/\\])[!$-\[\]-~]*$"
 """A path of this site: no other host, nothing that a browser would read as one."""
 LocalPath = Annotated[str, Meta(max_length=500, pattern=LOCAL_PATH)]
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import bindparam, insert
 
+from kernel.tables import tenant_hosts
 from kernel.tenant_settings import change_settings
 from kernel.testing import PASSWORD, School
 from kernel.testing.schools import SchoolFactory
@@ -14,6 +16,7 @@ from tests.plugins.auth.forger import CLIENT_ID, Forger, forging
 from tests.plugins.auth.people import codes_of, fresh_email, sign_in
 from tests.plugins.auth.surfing import CLIENT, Landing, begin, come_back, landing, query_of, sign_in_at
 
+_ADD_HOST = insert(tenant_hosts).values(host=bindparam("host"), tenant_id=bindparam("tenant_id"))
 EXPIRED = Landing("/sign-in", {"error": "auth.sign_in_expired"})
 CALLBACK = "/auth/oauth/forged/callback"
 
@@ -229,7 +232,7 @@ async def test_the_callback_tells_nobody_its_address(misled: School, forger: For
 
     answer = await callback(client, state=asked["state"])
 
-    assert (answer.headers["referrer-policy"], answer.headers["cache-control"]) == ("no-referrer", "no-store")
+    assert (answer.headers["referrer-policy"], answer.headers["cache-control"]) == ("no-referrer", "private, no-store")
     assert "a code" not in answer.headers["location"]
 
 
@@ -253,6 +256,35 @@ async def test_nothing_secret_leaves_by_the_way_to_the_provider(
     assert cookie.secure
     assert cookie.has_nonstandard_attr("HttpOnly")
     assert cookie.get_nonstandard_attr("SameSite") == "lax"
+
+
+async def test_a_browser_at_another_host_begins_at_the_schools_own(
+    misled: School, forger: Forger, browser: Browser
+) -> None:
+    """The callback comes to the primary host, so the cookie that it needs must be there."""
+    alias = f"www.{misled.host}"
+    async with misled.deployment.operator_session(None, "test") as db:
+        await db.run(_ADD_HOST, host=alias, tenant_id=misled.id)
+    client = await browser(misled, scheme="https")
+
+    answer = await client.get(f"https://{alias}/api/v1/auth/oauth/forged/login", params={"next": "/a?b=c&d"})
+
+    assert answer.headers["location"] == (f"https://{misled.host}/api/v1/auth/oauth/forged/login?next=%2Fa%3Fb%3Dc%26d")
+    assert "set-cookie" not in answer.headers
+    asked = query_of(landing_url := (await client.get(answer.headers["location"])).headers["location"])
+    assert landing_url.startswith(f"{forger.issuer}/authorize?")
+    forger.nonce = asked["nonce"]
+    assert landing(await callback(client, state=asked["state"])) == Landing("/a", {"b": "c"})
+
+
+async def test_whatever_else_providers_send_is_let_through(misled: School, forger: Forger, browser: Browser) -> None:
+    client = await browser(misled, scheme="https")
+    asked = query_of(await begin(client, "forged"))
+    forger.nonce = asked["nonce"]
+
+    answer = await callback(client, state=asked["state"], session_state="x", scope="openid", authuser="0", hd="a.b")
+
+    assert landing(answer).path == "/"
 
 
 async def test_redis_away_means_no_sign_in(misled: School, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,7 +259,8 @@ async def test_a_client_without_redirects_gets_json(open_school: School, browser
     answer = await client.get(url)
     replayed = await client.get(url)
 
-    assert (begun.status_code, begun.headers["cache-control"]) == (200, "no-store")
+    assert (begun.status_code, begun.headers["cache-control"]) == (200, "private, no-store")
+    assert answer.headers["cache-control"] == "private, no-store"
     assert set(answer.json()) == {"user", "access_token", "refresh_token", "token_type", "expires_in"}
     assert answer.json()["user"]["email"] == email
     assert codes_of(replayed) == [(400, "auth.sign_in_expired")]
@@ -290,7 +291,7 @@ async def test_the_end_is_a_path_of_this_site(open_school: School) -> None:
     client = await open_school.client()
     paths = [
         *("https://evil.example/", "//evil.example/", "/\\evil.example/", "\\\\evil.example", "evil", ""),
-        *("/\tevil", "/a b", "javascript:alert(1)", "/é", "/" + "a" * 500),
+        *("/\tevil", "/a b", "javascript:alert(1)", "/é", "/a#b", "/" + "a" * 500),
     ]
 
     answers = [await client.get("/auth/oauth/real/login", params={"next": path}) for path in paths]
@@ -337,5 +338,7 @@ async def test_callbacks_of_one_address_are_counted_with_its_other_sign_ins(
     client = await browser(school)
 
     answers = [await client.get("/auth/oauth/real/callback") for _ in range(3)]
+    for_people = await client.get("/auth/oauth/real/callback", headers=HTML)
 
     assert [answer.status_code for answer in answers] == [400, 400, 429]
+    assert landing(for_people) == Landing("/sign-in", {"error": "kernel.rate_limited"})

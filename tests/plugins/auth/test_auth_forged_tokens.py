@@ -133,7 +133,16 @@ async def test_a_token_that_the_provider_did_not_sign_is_refused(
 
 CLAIMS: list[dict[str, Any]] = [
     *({"iss": STRANGER}, {"iss": None}, {"iss": ""}, {"iss": ["x"]}, {"sub": None}, {"sub": ""}, {"sub": True}),
-    *({"sub": {"a": 1}}, {"sub": "s" * 256}, {"aud": "another"}, {"aud": None}, {"aud": []}),
+    *(
+        {"sub": {"a": 1}},
+        {"sub": "s" * 256},
+        {"sub": "a\x00b"},
+        {"sub": "a\n"},
+        {"sub": "\ud800"},
+        {"aud": "another"},
+        {"aud": None},
+        {"aud": []},
+    ),
     {"aud": ["another", "third"]},
     {"aud": [CLIENT_ID, "another"]},
     {"aud": [CLIENT_ID, "another"], "azp": "another"},
