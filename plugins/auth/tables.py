@@ -3,13 +3,25 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, func, text
+from sqlalchemy import BigInteger, Computed, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.tables import NormalisedText, one_of, secret_column, table_base, tenant_reference, tenant_unique
 from plugins.auth.permissions import ROLES
 
 Base = table_base("auth")
+
+
+def _searched(column: str) -> Index:
+    """Return the index by which parts of a text are found; only `auth.matching` may use it."""
+    return Index(
+        None,
+        "tenant_id",
+        column,
+        postgresql_using="gin",
+        postgresql_ops={column: "kernel.gin_trgm_ops"},
+        postgresql_with={"fastupdate": "off"},
+    )
 
 
 class User(Base):
@@ -20,6 +32,8 @@ class User(Base):
         tenant_unique("email"),
         one_of("role", *ROLES),
         one_of("status", "active", "inactive", "suspended"),
+        Index(None, "tenant_id", "role", "status"),
+        _searched("email"),
     )
 
     email: Mapped[str] = mapped_column(NormalisedText())
@@ -37,7 +51,12 @@ class UserProfile(Base):
     """What an account's owner says about themselves; every account has exactly one."""
 
     __tablename__ = "user_profiles"
-    __table_args__ = (tenant_reference("user_id", "auth.users"), tenant_unique("user_id"))
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        tenant_unique("user_id"),
+        Index(None, "tenant_id", "last_name", "first_name", "user_id"),
+        _searched("searched"),
+    )
 
     user_id: Mapped[UUID]
     first_name: Mapped[str]
@@ -50,6 +69,9 @@ class UserProfile(Base):
     city: Mapped[str | None]
     country: Mapped[str | None]
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
+    searched: Mapped[str] = mapped_column(
+        Computed("lower(normalize(first_name || ' ' || last_name, NFKC))", persisted=True)
+    )
 
 
 class UserPreferences(Base):

@@ -90,6 +90,7 @@ OWN_PATH: dict[str, Body] = {
 """Routes with an id in their path: the body that makes the request valid."""
 
 IN_BODY: dict[str, tuple[str, str, Body]] = {
+    "users_bulk": ("POST", "/users/bulk", lambda ids: {"ids": [ids["user_id"]], "action": "suspend"}),
     "courses_create": ("POST", "/courses", lambda ids: {"title": "Mine", "category_id": ids["category_id"]}),
     "categories_create": ("POST", "/categories", lambda ids: {"name": "Mine", "parent_id": ids["category_id"]}),
     "access_codes_generate": (
@@ -102,7 +103,7 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
 REFUSED_AT_ALL = {
     "admin": {"courses_enroll", "courses_drop", "access_codes_redeem", "reviews_create", "reviews_update"},
     "student": {
-        "users_delete", "users_export", "users_invite",
+        "users_delete", "users_export", "users_invite", "users_bulk",
         "users_reset_mfa",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
         "courses_delete", "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",

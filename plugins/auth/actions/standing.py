@@ -13,13 +13,16 @@ from kernel.errors import Forbidden, NotFound
 from plugins.auth.actions import sessions
 from plugins.auth.errors import LastAdmin, OwnAccount
 from plugins.auth.permissions import MANAGE_USER, Role
-from plugins.auth.schemas.texts import Status
+from plugins.auth.schemas.texts import BulkAction, Status
+from plugins.auth.schemas.users import BulkRequest, BulkResult
 from plugins.auth.tables import User
 
 # One lock for every change of role or status in the tenant: two administrators who take each other's role away come
 # one after the other, and the second finds what the first one left.
 _LOCK_ADMINS = select(User.id).where(User.role == "admin", User.status == "active").order_by(User.id).with_for_update()
 _STANDING = select(User.role, User.status).where(User.id == bindparam("user"), User.deleted_at.is_(None))
+
+_STATUS_AFTER: Mapping[BulkAction, Status] = {"activate": "active", "deactivate": "inactive", "suspend": "suspended"}
 
 
 class AccountStanding(Struct, frozen=True):
@@ -54,6 +57,25 @@ async def change_standing(db: Db, actor: Actor, user_id: UUID, changes: Mapping[
         await sessions.end_sessions_of(db, user_id)
     elif after.role != before.role:
         await sessions.renew_sessions_of(db, user_id)
+
+
+async def change_many(db: Db, actor: Actor, request: BulkRequest) -> BulkResult:
+    """Set the status of many accounts; a single one that cannot be changed leaves all as they are.
+
+    Needs: auth.user.manage
+    Emits: auth.sessions.changed
+
+    Raises:
+        NotFound: One of them is not there.
+        OwnAccount: The actor is among them.
+        LastAdmin: Nobody could administer the tenant any more.
+    """
+    status = _STATUS_AFTER[request.action]
+    # In one order, so that two who change the same ones wait for each other.
+    ids = sorted(set(request.ids))
+    for user_id in ids:
+        await change_standing(db, actor, user_id, {"status": status})
+    return BulkResult(status, ids)
 
 
 async def locked_standing(db: Db, user_id: UUID) -> tuple[AccountStanding, bool]:

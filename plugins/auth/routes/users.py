@@ -12,12 +12,19 @@ from kernel.db import Db
 from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page
-from plugins.auth.actions import accounts, erasure, invitations, new_accounts
-from plugins.auth.permissions import CREATE_USER, DELETE_USER, LIST_USERS, READ_USER, UPDATE_USER, Role
+from plugins.auth.actions import accounts, erasure, invitations, new_accounts, standing
+from plugins.auth.permissions import CREATE_USER, DELETE_USER, LIST_USERS, MANAGE_USER, READ_USER, UPDATE_USER, Role
 from plugins.auth.queries import users
 from plugins.auth.schemas.erasure import ErasureStarted
-from plugins.auth.schemas.texts import Status
-from plugins.auth.schemas.users import CreateUserRequest, UpdateUserRequest, UserCard, UserDetails
+from plugins.auth.schemas.texts import Status, UserSort
+from plugins.auth.schemas.users import (
+    BulkRequest,
+    BulkResult,
+    CreateUserRequest,
+    UpdateUserRequest,
+    UserCard,
+    UserDetails,
+)
 
 Search = Annotated[
     str | None, QueryParameter(min_length=1, max_length=100, description="Looked for in name and address.")
@@ -30,11 +37,12 @@ async def list_users(
     role: FromQuery[Role | None] = None,
     status: FromQuery[Status | None] = None,
     q: Search = None,
+    sort: FromQuery[UserSort] = "name",
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> Page[UserCard]:
-    """Return the tenant's accounts by name."""
-    return await users.users_page(db, role=role, status=status, q=q, limit=limit, offset=offset)
+    """Return the tenant's accounts, by name unless asked otherwise."""
+    return await users.users_page(db, role=role, status=status, q=q, sort=sort, limit=limit, offset=offset)
 
 
 @post("/users", guards=[requires(CREATE_USER)], operation_id="users_create")
@@ -73,4 +81,18 @@ async def invite_user(db: Db, user_id: FromPath[UUID]) -> None:
     await invitations.invite(db, user_id)
 
 
-HANDLERS: tuple[HTTPRouteHandler, ...] = (list_users, create_user, read_user, update_user, delete_user, invite_user)
+@post("/users/bulk", guards=[requires(MANAGE_USER)], opt=idempotent(), status_code=200, operation_id="users_bulk")
+async def change_many(db: Db, actor: Actor, data: JSONBody[BulkRequest]) -> BulkResult:
+    """Activate, deactivate or suspend up to a hundred accounts at once: all of them, or none."""
+    return await db.retrying(lambda: standing.change_many(db, actor, data))
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (
+    list_users,
+    create_user,
+    change_many,
+    read_user,
+    update_user,
+    delete_user,
+    invite_user,
+)

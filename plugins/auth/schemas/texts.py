@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 TokenPurpose = Literal["verification", "reset", "invitation"]
+UserSort = Literal["name", "-name", "email", "-email", "created_at", "-created_at"]
+BulkAction = Literal["activate", "deactivate", "suspend"]
 Status = Literal["active", "inactive", "suspended"]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
 NewPassword = Annotated[str, Meta(min_length=1, max_length=1000)]

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from kernel.routing import Body
 from plugins.auth.permissions import Role
-from plugins.auth.schemas.texts import Email, LongText, NewPassword, PersonName, Phone, ShortText, Status
+from plugins.auth.schemas.texts import BulkAction, Email, LongText, NewPassword, PersonName, Phone, ShortText, Status
 
 
 class CreateUserRequest(Body, frozen=True, kw_only=True):
@@ -35,6 +35,20 @@ class UpdateUserRequest(Body, frozen=True, kw_only=True):
     city: ShortText | None | UnsetType = UNSET
     country: ShortText | None | UnsetType = UNSET
     timezone: Annotated[str, Meta(min_length=1, max_length=50)] | UnsetType = UNSET
+
+
+class BulkRequest(Body, frozen=True):
+    """The same for many accounts: all of them, or none."""
+
+    ids: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=100)]
+    action: BulkAction
+
+
+class BulkResult(Struct, frozen=True):
+    """The accounts as they are now, each once."""
+
+    status: Status
+    ids: list[UUID]
 
 
 class UserRef(Struct, frozen=True):
