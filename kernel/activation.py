@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from kernel.audit import NOTE, noted
 from kernel.db import Db
 from kernel.errors import Conflict, FieldError, Invalid, NotFound
-from kernel.plugin import LoadedPlugin, why
+from kernel.plugin import LoadedPlugin
 from kernel.registry import Registry
 from kernel.tables import tenants
 from kernel.tasks import NoPayload, enqueue_for_each
@@ -83,7 +83,7 @@ def preview(registry: Registry, before: Listed, after: Listed) -> Switch:
     idle = () if after is None or before is None else tuple(sorted(set(after) - set(before) - will))
     reasons = {
         **{name: _why_on(before, name) for name in on},
-        **{name: why(registry.plugins, after, name) for name in (*off, *idle)},
+        **{name: registry.why(after, name) for name in (*off, *idle)},
     }
     return Switch(None if after is None else tuple(sorted(after)), on, off, idle, reasons)
 
@@ -150,7 +150,7 @@ def everything(db: Db) -> frozenset[str]:
 
 
 def _check(registry: Registry, enable: Collection[str], disable: Collection[str], listed: Collection[str]) -> None:
-    known = [plugin.name for plugin in registry.plugins]
+    known = [plugin.name for plugin in registry.well]
     for name in enable:
         if name in disable:
             raise Invalid(errors=[FieldError(name, "It cannot be switched on and off at once.")])

@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
-from litestar.types import Scope
+from litestar.types import ControllerRouterHandler, Scope
 
 from kernel.auth import Actor
 from kernel.boot_checks import API
@@ -19,6 +19,7 @@ from kernel.db import Db
 from kernel.deployment import Deployment
 from kernel.door import Door
 from kernel.health import health_routes
+from kernel.late_faults import unmountable
 from kernel.mail.demo_page import demo_mail_routes
 from kernel.metrics_route import metrics_routes
 from kernel.observability import Observed
@@ -42,9 +43,9 @@ def create_deployment(settings: Settings, plugins: Sequence[LoadedPlugin] | None
         SettingsError: A part cannot be made as the settings say.
     """
     found = discover(settings.plugins) if plugins is None else plugins
-    registry, set_aside = load_registry(found, settings.on_bad_plugin)
+    registry, _ = load_registry(found, settings.on_bad_plugin)
     try:
-        return Deployment(settings, registry, set_aside)
+        return Deployment(settings, registry)
     except ValueError as error:
         raise SettingsError(str(error)) from error
 
@@ -66,8 +67,31 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
     Args:
         deployment: Closed by the application when it stops.
         lifespan: What else runs as long as the application, such as the embedded worker.
+
+    Raises:
+        PluginError: A route cannot be mounted, and the deployment refuses bad plugins.
     """
 
+    def assemble() -> Litestar:
+        routes: list[ControllerRouterHandler] = [Router(API, route_handlers=OWN_ROUTES), *mount(deployment.registry)]
+        routes += [*health_routes(deployment), *metrics_routes(deployment)]
+        routes += [*reader_routes(), *demo_mail_routes(deployment)]
+        return _assemble(deployment, routes, lifespan)
+
+    try:
+        return assemble()
+    except Exception:
+        guilty = list(unmountable(deployment.registry, lambda route: _assemble(deployment, [route])))
+        if not guilty:
+            raise
+        for fault in guilty:
+            deployment.registry.leave_out(fault, deployment.settings.on_bad_plugin)
+        return assemble()
+
+
+def _assemble(
+    deployment: Deployment, routes: Sequence[ControllerRouterHandler], lifespan: Sequence[Lifespan] = ()
+) -> Litestar:
     @asynccontextmanager
     async def open_deployment(_app: Litestar) -> AsyncIterator[None]:
         await deployment.open()
@@ -95,14 +119,7 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
         # Handlers name their parameters plainly, as Litestar 2 infers them; 3, which the pin keeps out, wants marks.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         return Litestar(
-            route_handlers=[
-                Router(API, route_handlers=OWN_ROUTES),
-                *mount(deployment.registry),
-                *health_routes(deployment),
-                *metrics_routes(deployment),
-                *reader_routes(),
-                *demo_mail_routes(deployment),
-            ],
+            route_handlers=routes,
             middleware=[DefineMiddleware(Door, deployment=deployment)],
             dependencies={
                 "db": Provide(provide_db),

@@ -5,16 +5,20 @@ manifest itself is checked in `kernel.plugin`, tables in `kernel.tables`.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission, Requires, operator, public, signed_in
+from kernel.categories import RateLimits
 from kernel.commands import Command
+from kernel.errors import DomainError
 from kernel.events import Event
 from kernel.idempotency import is_idempotent
+from kernel.origins import file_of
 from kernel.plugin import LoadedPlugin, PluginError
 from kernel.replicas import is_reading
 from kernel.scopes import Scope
@@ -23,6 +27,7 @@ from kernel.tables import check_tables
 API = "/api/v1"
 _OURS = ("api", "health", "metrics", "schema")
 _OURS_OF_THE_API = ("tasks",)
+_OUR_OPERATIONS = ("api_", "health_", "tasks_")
 _OUR_COMMANDS = ("mail", "plugins", "tasks", "tenants")
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
@@ -45,13 +50,19 @@ def check_item(plugin: LoadedPlugin, hook: str, item: Any, kind: type, *, named:
         raise plugin.broken(f"{hook} returned {item!r}, which is no {kind.__name__}.")
     if not named:
         return
+    if (fault := _fault_of(plugin, item)) is not None:
+        raise plugin.broken(f"{hook}: {fault}", file_of(plugin, item))
+
+
+def _fault_of(plugin: LoadedPlugin, item: Any) -> str | None:
     name = name_of(item)
     if name is None:
-        raise plugin.broken(f"{hook} returned {item!r}, which has no name.")
+        return f"{item!r} has no name."
     if name != plugin.name and not name.startswith(f"{plugin.name}."):
-        raise plugin.broken(f"{hook}: the name {name!r} must begin with {plugin.name + '.'!r}.")
+        return f"the name {name!r} must begin with {plugin.name + '.'!r}."
     if isinstance(item, Permission) and (wrong := sorted({*item.roles.values(), *item.scopes} - set(get_args(Scope)))):
-        raise plugin.broken(f"{hook}: {name!r} gives {wrong[0]!r}; a scope is one of {', '.join(get_args(Scope))}.")
+        return f"{name!r} gives {wrong[0]!r}; a scope is one of {', '.join(get_args(Scope))}."
+    return None
 
 
 def name_of(item: Any) -> str | None:
@@ -66,10 +77,13 @@ def check_once(plugins: Sequence[LoadedPlugin], what: str, items: Iterable[Any])
     Raises:
         PluginError: With the name.
     """
-    for name, count in Counter(name_of(item) or "" for item in items).items():
+    seen: set[str] = set()
+    for item in items:
+        name = name_of(item) or ""
         owner = next((each for each in plugins if each.name == name.partition(".")[0]), None)
-        if count > 1 and owner is not None:
-            raise owner.broken(f"the {what} {name!r} is registered twice.")
+        if name in seen and owner is not None:
+            raise owner.broken(f"the {what} {name!r} is registered twice.", file_of(owner, item))
+        seen.add(name)
 
 
 def check_command(plugin: LoadedPlugin, command: Any) -> None:
@@ -83,7 +97,48 @@ def check_command(plugin: LoadedPlugin, command: Any) -> None:
     group, _, rest = command.name.partition(" ")
     if not group or not rest or " " in rest or group in _OUR_COMMANDS:
         ours = ", ".join(_OUR_COMMANDS)
-        raise plugin.broken(f"the command {command.name!r} must be two words, the first of them none of {ours}.")
+        raise plugin.broken(
+            f"the command {command.name!r} must be two words, the first of them none of {ours}.",
+            file_of(plugin, command),
+        )
+
+
+def check_folders(plugins: Sequence[LoadedPlugin]) -> None:
+    """Refuse a plugin whose folder holds another one: what is below a plugin belongs to it.
+
+    Raises:
+        PluginError: With the other plugin.
+    """
+    for plugin in plugins:
+        for other in plugins:
+            if plugin.folder in other.folder.parents or (plugin.folder == other.folder and other is not plugin):
+                raise plugin.broken(f"the plugin {other.name!r} stands in its folder; each needs one of its own.")
+
+
+def check_errors(plugins: Iterable[LoadedPlugin]) -> None:
+    """Refuse an error whose code, by which clients know it, does not begin with the plugin's name.
+
+    Raises:
+        PluginError: With the class.
+    """
+    files = {
+        each: Path(file)
+        for each in _below(DomainError)
+        if (file := getattr(sys.modules.get(each.__module__), "__file__", None)) is not None
+    }
+    for plugin in plugins:
+        for each, file in files.items():
+            if plugin.folder in file.parents and not each.code.startswith(f"{plugin.name}."):
+                raise plugin.broken(
+                    f"the code {each.code!r} of the error {each.__name__} must begin with {plugin.name + '.'!r}.",
+                    str(file),
+                )
+
+
+def _below(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
 
 
 def check_all_tables(plugins: Iterable[LoadedPlugin]) -> None:
@@ -100,7 +155,7 @@ def check_all_tables(plugins: Iterable[LoadedPlugin]) -> None:
 def check_routes(
     plugins: Iterable[LoadedPlugin], routes: Mapping[str, Mapping[str, Sequence[Any]]], known: frozenset[str]
 ) -> None:
-    """Refuse a route without a guard, with an unknown permission, or at an address that is taken.
+    """Refuse a route without a guard, with an unknown permission, or where another one stands already.
 
     Args:
         plugins: In order; the later of two that clash is at fault.
@@ -111,16 +166,19 @@ def check_routes(
         PluginError: With the handler's name.
     """
     taken: dict[tuple[str, str], str] = {}
+    operations: dict[str, str] = {}
     for plugin in plugins:
         for prefix, handlers in routes.items():
             for handler in handlers.get(plugin.name, ()):
                 if not isinstance(handler, HTTPRouteHandler):
-                    raise plugin.broken(f"{handler!r} is no HTTP route handler.")
+                    raise plugin.broken(f"{handler!r} is no HTTP route handler.", file_of(plugin, handler))
                 _check_guards(plugin, handler, known)
                 if is_reading(handler) and not handler.http_methods <= {"GET", "HEAD"}:
                     raise _broken(plugin, handler, "only reads, it says, and takes another method than GET.")
                 if is_idempotent(handler) and "db" not in handler.parsed_fn_signature.parameters:
                     raise _broken(plugin, handler, "is idempotent and asks for no db, where its key would be kept.")
+                _check_options(plugin, handler)
+                _check_operation(plugin, handler, operations)
                 for path in handler.paths:
                     _check_address(plugin, handler, prefix + path, taken)
 
@@ -132,6 +190,25 @@ def _check_guards(plugin: LoadedPlugin, handler: HTTPRouteHandler, known: frozen
             raise _broken(plugin, handler, f"asks for {guard.permission.name!r}, which no plugin registers.")
     if not any(isinstance(guard, Requires) or guard in (public, signed_in, operator) for guard in guards):
         raise _broken(plugin, handler, "has neither requires(...), nor operator, signed_in or public among its guards.")
+
+
+def _check_options(plugin: LoadedPlugin, handler: HTTPRouteHandler) -> None:
+    if "plugin" in handler.opt:
+        raise _broken(plugin, handler, "says in its opt to which plugin it belongs, and the kernel does that.")
+    door = handler.opt.get("door", "api")
+    if f"{door}_per_minute" not in RateLimits.__struct_fields__:
+        raise _broken(plugin, handler, f"is limited as {door!r}, and there is no such limit.")
+
+
+def _check_operation(plugin: LoadedPlugin, handler: HTTPRouteHandler, taken: dict[str, str]) -> None:
+    operation = handler.operation_id
+    if not isinstance(operation, str):
+        raise _broken(plugin, handler, "has no operation_id, by which clients name it.")
+    if operation.startswith(_OUR_OPERATIONS):
+        raise _broken(plugin, handler, f"has the operation_id {operation!r}, and those of this kind are the kernel's.")
+    if (owner := taken.get(operation)) is not None:
+        raise _broken(plugin, handler, f"has the operation_id {operation!r}, as a route of {owner!r} has already.")
+    taken[operation] = plugin.name
 
 
 def _check_address(
@@ -151,4 +228,5 @@ def _check_address(
 
 
 def _broken(plugin: LoadedPlugin, handler: HTTPRouteHandler, reason: str) -> PluginError:
-    return plugin.broken(f"the route {handler.handler_name} {reason}", str(plugin.folder / "routes.py"))
+    file = file_of(plugin, handler) or str(plugin.folder / "routes.py")
+    return plugin.broken(f"the route {handler.handler_name} {reason}", file)

@@ -1,6 +1,6 @@
 """Everything that a running process shares: settings, plugins, connections, keys. Opened once, closed once."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from msgspec import structs
@@ -26,10 +26,9 @@ from kernel.tickets import Tickets
 class Deployment:
     """The parts of a running process; plugins reach them as `db.deployment`."""
 
-    def __init__(self, settings: Settings, registry: Registry, set_aside: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Settings, registry: Registry) -> None:
         self.settings = settings
         self.registry = registry
-        self.set_aside = dict(set_aside or {})
         self.keyring = Keyring(settings.secret_keys)
         self.tokens = AccessTokens(self.keyring, settings.token_algorithm)
         self.smtp = server_from_url(settings.smtp_url)
@@ -56,6 +55,11 @@ class Deployment:
             keyring=self.keyring,
             address_of=settings.address_of,
         )
+
+    @property
+    def set_aside(self) -> dict[str, str]:
+        """The plugins that are bad and act nowhere, each with its reason."""
+        return self.registry.set_aside
 
     async def open(self) -> None:
         """Prepare what must exist before the first request."""

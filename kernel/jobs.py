@@ -211,5 +211,5 @@ class JobRunner:
 
     def _acts(self, task: AnyTask, job: Job, tenant: Tenant | None) -> bool:
         if job.tenant_id is None:
-            return True
+            return task.plugin not in self._deployment.set_aside
         return tenant is not None and task.acts_among(tenant.plugins)

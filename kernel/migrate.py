@@ -15,10 +15,12 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from kernel.ids import new_id
+from kernel.plugin import PluginError
 from kernel.revisions import MigrationChain
 from kernel.tables import metadata, tenants
 
@@ -29,21 +31,42 @@ _LOCK = 7_205_759_403
 _POLL_S = 0.1
 
 
-async def upgrade(url: str, chains: Iterable[MigrationChain], on_progress: Progress = lambda text: None) -> None:
+def refuse(fault: PluginError) -> None:
+    """Stop at the first schema that cannot be brought up to date."""
+    raise fault
+
+
+async def upgrade(
+    url: str,
+    chains: Iterable[MigrationChain],
+    on_progress: Progress = lambda text: None,
+    on_fault: Callable[[PluginError], None] = refuse,
+) -> None:
     """Bring every schema to its newest revision; each revision is a transaction.
 
     Args:
         url: The owner role's address.
-        chains: In the order in which they are applied.
+        chains: In the order in which they are applied; asked for one by one.
         on_progress: Gets a short sentence before each revision.
+        on_fault: Gets the fault of a schema; unless it raises, the next schema's turn comes.
 
     Raises:
-        PluginError: A schema's revisions form no chain, or the database is newer than this version.
+        PluginError: A schema's revisions form no chain or cannot be applied, or the database is newer than this
+            version.
     """
     async with migrating(url) as connection:
         for chain in chains:
-            await connection.run_sync(_prepare, chain)
-            await connection.run_sync(_upgrade, chain, on_progress)
+            try:
+                await connection.run_sync(_prepare, chain)
+                await connection.run_sync(_upgrade, chain, on_progress)
+            except PluginError as error:
+                on_fault(error)
+            except Exception as error:
+                if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+                    raise
+                await connection.rollback()
+                cause = error.orig if isinstance(error, DBAPIError) else repr(error)
+                on_fault(PluginError(chain.schema, str(chain.directory), f"its migration failed: {cause}."))
 
 
 async def downgrade(url: str, chain: MigrationChain, revision: str = "base") -> None:

@@ -18,7 +18,7 @@ from kernel.errors import Invalid, NotFound
 from kernel.failures import Failure, failures_everywhere, retry_everywhere
 from kernel.health import readiness_checks, set_aside
 from kernel.key_uses import KeyUse
-from kernel.plugin import discover, why
+from kernel.plugin import PluginError, discover
 from kernel.registry import load_registry
 from kernel.roles import ROLE_NAMES, role_statements
 from kernel.settings import Settings, SettingsError
@@ -39,14 +39,29 @@ class Unwell(Exception):
 
 
 async def migrate(settings: Settings) -> None:
-    """Apply every pending migration and make sure that there is a tenant."""
+    """Apply every pending migration and make sure that there is a tenant.
+
+    Raises:
+        PluginError: A schema cannot be brought up to date, and the deployment refuses bad plugins.
+        Unwell: The same, and the deployment leaves them out; all others are up to date.
+    """
     if not settings.owner_database_url:
         raise SettingsError("COLLEGIUM_OWNER_DATABASE_URL is not set: only the owner role may migrate.")
     from kernel.migrate import ensure_default_tenant, upgrade  # import: start-up-time
 
     registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
-    await upgrade(settings.owner_database_url, registry.migration_chains())
+    # What requires a plugin whose turn has failed gets none: its keys may point at what is not there.
+    chains = (chain for chain in registry.migration_chains() if chain.schema not in registry.set_aside)
+    faults: list[PluginError] = []
+
+    def leave_out(fault: PluginError) -> None:
+        registry.leave_out(fault, settings.on_bad_plugin)
+        faults.append(fault)
+
+    await upgrade(settings.owner_database_url, chains, on_fault=leave_out)
     await ensure_default_tenant(settings.operator_database_url)
+    if faults:
+        raise Unwell("\n".join(str(fault) for fault in faults))
 
 
 async def new_migration(settings: Settings, plugin: str, message: str) -> str:
@@ -125,8 +140,9 @@ async def tenant_plugins(deployment: Deployment, options: Namespace) -> str:
     async with deployment.operator_session(None, "tenants-plugins") as db:
         found = await tenant_by_slug(db, options.slug)
         if not options.enable and not options.disable:
-            plugins = deployment.registry.plugins
-            return "\n".join(why(plugins, found.plugins, plugin.name) for plugin in plugins)
+            registry = deployment.registry
+            names = [*(plugin.name for plugin in registry.well), *registry.set_aside]
+            return "\n".join(registry.why(found.plugins, name) for name in names)
         change = await switch(db, found.id, enable=options.enable, disable=options.disable, dry_run=options.dry_run)
     lines = [
         *(f"{name} turns on: {change.reasons[name]}" for name in change.on),
@@ -140,9 +156,7 @@ async def plugin_why(deployment: Deployment, options: Namespace) -> str:
     """Explain whether a plugin acts for a tenant."""
     async with deployment.operator_session(None, "plugins-why") as db:
         found = await tenant_by_slug(db, options.tenant)
-    if options.plugin in deployment.set_aside:
-        return deployment.set_aside[options.plugin]
-    return why(deployment.registry.plugins, found.plugins, options.plugin)
+    return deployment.registry.why(found.plugins, options.plugin)
 
 
 async def set_tenant_settings(deployment: Deployment, options: Namespace) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -67,7 +67,7 @@ class LoadedPlugin(msgspec.Struct, frozen=True):
         """The file with its manifest, for messages."""
         return str(self.module.__file__)
 
-    def broken(self, reason: str, file: str = "") -> "PluginError":
+    def broken(self, reason: str, file: str | None = None) -> "PluginError":
         """Return the error that says why this plugin cannot be part of a deployment."""
         return PluginError(self.name, file or self.file, reason)
 
@@ -107,6 +107,8 @@ def discover(names: Sequence[str] | None = None) -> list[LoadedPlugin]:
 
 
 def _load(point: EntryPoint) -> LoadedPlugin:
+    if "." not in point.module:
+        return _unusable(point, "its module must stand in a package, because what is below a plugin belongs to it.")
     try:
         manifest = point.load()
     except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises is that plugin's fault
@@ -200,9 +202,23 @@ def acting(plugins: Sequence[LoadedPlugin], listed: Iterable[str] | None) -> fro
     return frozenset(active)
 
 
-def why(plugins: Sequence[LoadedPlugin], listed: Iterable[str] | None, name: str) -> str:
-    """Explain in one sentence whether a plugin acts for a tenant with this list, and if not, why."""
+def why(
+    plugins: Sequence[LoadedPlugin],
+    listed: Iterable[str] | None,
+    name: str,
+    set_aside: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Explain in one sentence whether a plugin acts for a tenant with this list, and if not, why.
+
+    Args:
+        plugins: The loaded ones that are well.
+        listed: The tenant's list; None for every loaded plugin.
+        name: The plugin.
+        set_aside: The others, each with its reason.
+    """
     by_name = {plugin.name: plugin for plugin in plugins}
+    if name in set_aside:
+        return set_aside[name]
     if name not in by_name:
         return f"{name} is not loaded in this deployment."
     if listed is not None and name not in set(listed):
@@ -210,5 +226,5 @@ def why(plugins: Sequence[LoadedPlugin], listed: Iterable[str] | None, name: str
     active = acting(plugins, listed)
     for required in by_name[name].manifest.requires:
         if required not in active:
-            return f"{name} does not act because it requires {required}: {why(plugins, listed, required)}"
+            return f"{name} does not act because it requires {required}: {why(plugins, listed, required, set_aside)}"
     return f"{name} acts."

@@ -11,7 +11,16 @@ from typing import Any
 from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
-from kernel.boot_checks import API, check_all_tables, check_command, check_item, check_once, check_routes
+from kernel.boot_checks import (
+    API,
+    check_all_tables,
+    check_command,
+    check_errors,
+    check_folders,
+    check_item,
+    check_once,
+    check_routes,
+)
 from kernel.categories import KERNEL_SETTINGS
 from kernel.commands import Command
 from kernel.db import Db
@@ -24,7 +33,7 @@ from kernel.key_uses import KERNEL_KEY_USES, KeyUse
 from kernel.mail.kernel_mails import KERNEL_MAILS
 from kernel.mail.wording import MailTemplate
 from kernel.personal_data import KERNEL_PERSONAL_DATA, PersonalData
-from kernel.plugin import Contribution, LoadedPlugin, Plugin, PluginError, acting, in_order
+from kernel.plugin import Contribution, LoadedPlugin, PluginError, acting, in_order, why, with_requirements
 from kernel.revisions import MigrationChain
 from kernel.settings import SettingsSpec
 from kernel.task_runs import RETRY_TASKS, VIEW_TASKS
@@ -42,8 +51,14 @@ class Registry:
 
     def __init__(self, plugins: Sequence[LoadedPlugin]) -> None:
         self.plugins = tuple(plugins)
+        self.set_aside: dict[str, str] = {}
+        """Plugins that do not act anywhere, each with its reason: left out of all this, or found bad after it."""
+        check_folders(self.plugins)
         self._hooks = Hooks(self.plugins)
         check_all_tables(self.plugins)
+        check_errors(self.plugins)
+        for chain in self.migration_chains():
+            chain.revisions()
         self.permissions: tuple[Permission, ...] = (
             *KERNEL_PERMISSIONS,
             *self._gather("register_permissions", Permission, "permission"),
@@ -77,6 +92,7 @@ class Registry:
         known = frozenset(permission.name for permission in self.permissions)
         check_routes(self.plugins, {API: self.routes, "": self.root_routes}, known)
         self.kept = self._kept()
+        self.identity_plugin = ""
         self.identity = self._identity()
         self.offered_hooks = self._hooks.offered
         self._contributions = self._hooks.contributions()
@@ -88,9 +104,29 @@ class Registry:
             MigrationChain(name, folder / "migrations") for name, folder in folders if (folder / "migrations").is_dir()
         )
 
+    @property
+    def well(self) -> tuple[LoadedPlugin, ...]:
+        """The plugins that are not set aside."""
+        return tuple(each for each in self.plugins if each.name not in self.set_aside)
+
     def acting(self, listed: Iterable[str] | None) -> frozenset[str]:
         """Return the plugins that act for a tenant with this list."""
-        return acting(self.plugins, listed)
+        return acting(self.well, listed)
+
+    def why(self, listed: Iterable[str] | None, name: str) -> str:
+        """Explain in one sentence whether a plugin acts for a tenant with this list, and if not, why."""
+        return why(self.well, listed, name, self.set_aside)
+
+    def leave_out(self, fault: PluginError, on_bad_plugin: str) -> None:
+        """Set a plugin aside, and all that require it, for a fault that shows only once everything is registered.
+
+        Raises:
+            PluginError: The deployment refuses bad plugins, or an essential one would be set aside.
+        """
+        gone = [each for each in self.plugins if fault.plugin in with_requirements(self.plugins, each.name)]
+        if on_bad_plugin == "refuse" or not gone or any(_is_needed(self, each) for each in gone):
+            raise fault
+        self.set_aside.update(dict.fromkeys((each.name for each in gone), str(fault)))
 
     def contributions(self, hook: str) -> tuple[Contribution, ...]:
         """Return what the plugins gave to a hook that one of them offers, in their order.
@@ -146,11 +182,12 @@ class Registry:
 
     def _identity(self) -> Identity | None:
         found: Identity | None = None
-        keeper = ""
         for plugin, answer in self._hooks.answers("register_identity"):
             if found is not None:
-                raise plugin.broken(f"it keeps accounts, and so does {keeper!r}; only one plugin of a deployment may.")
-            found, keeper = answer, plugin.name
+                raise plugin.broken(
+                    f"it keeps accounts, and so does {self.identity_plugin!r}; only one plugin of a deployment may."
+                )
+            found, self.identity_plugin = answer, plugin.name
         return found
 
 
@@ -175,27 +212,19 @@ def load_registry(plugins: Iterable[LoadedPlugin], on_bad_plugin: str = "refuse"
         try:
             registry = Registry(in_order(remaining))
         except PluginError as error:
-            bad = next((each.manifest for each in remaining if each.name == error.plugin), None)
-            if on_bad_plugin == "refuse" or bad is None:
+            gone = [each for each in remaining if error.plugin in with_requirements(remaining, each.name)]
+            if on_bad_plugin == "refuse" or not gone or any(each.manifest.essential for each in gone):
                 raise
-            gone = _dependants(bad, remaining)
-            if any(each.essential for each in gone):
-                raise
-            aside.update({each.name: str(error) for each in gone})
+            aside.update(dict.fromkeys((each.name for each in gone), str(error)))
             remaining = [each for each in remaining if each.name not in aside]
             cause = error
             continue
         # A plugin that could not be imported could not say that it is essential.
         if cause is not None and registry.identity is None:
             raise cause
-        return registry, aside
+        registry.set_aside.update(aside)
+        return registry, registry.set_aside
 
 
-def _dependants(bad: Plugin, plugins: Iterable[LoadedPlugin]) -> list[Plugin]:
-    """Return a plugin and all that require it, directly or through others."""
-    manifests = [each.manifest for each in plugins]
-    found = [bad]
-    for _ in manifests:
-        names = {each.name for each in found}
-        found += [each for each in manifests if names.intersection(each.requires) and each.name not in names]
-    return found
+def _is_needed(registry: Registry, plugin: LoadedPlugin) -> bool:
+    return plugin.manifest.essential or plugin.name == registry.identity_plugin

@@ -4,7 +4,8 @@ Applying them is `kernel.migrate`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -75,13 +76,35 @@ async def pending(url: str, chains: Iterable[MigrationChain]) -> list[str]:
     Raises:
         PluginError: The database is newer than this version.
     """
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=5)
-    try:
+    async with _connected(url) as connection:
         return [
             f"{chain.schema} {revision}"
             for chain in chains
             for revision in chain.missing(await _current(connection, chain.schema))
         ]
+
+
+async def faults(url: str, chains: Iterable[MigrationChain]) -> list[PluginError]:
+    """Return an error for each schema that the database has not as this version needs it; any role may ask."""
+    found = []
+    async with _connected(url) as connection:
+        for chain in chains:
+            try:
+                missing = chain.missing(await _current(connection, chain.schema))
+            except PluginError as error:
+                found.append(error)
+            else:
+                if missing:
+                    reason = f"the database lacks {', '.join(missing)} of its revisions; run `collegium migrate`."
+                    found.append(PluginError(chain.schema, str(chain.directory), reason))
+    return found
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=5)
+    try:
+        yield connection
     finally:
         await connection.close()
 

@@ -76,8 +76,9 @@ class StrictRequest(Request[Any, Any, Any]):
 
 def mount(registry: Registry) -> list[Router]:
     """Return the routers of all plugins; that each route is guarded and no two clash, the registry has checked."""
-    api = [_router(name, handlers) for name, handlers in registry.routes.items()]
-    root = [_router(name, handlers) for name, handlers in registry.root_routes.items()]
+    well = {plugin.name for plugin in registry.well}
+    api = [_router(name, handlers) for name, handlers in registry.routes.items() if name in well]
+    root = [_router(name, handlers) for name, handlers in registry.root_routes.items() if name in well]
     return [Router(API, route_handlers=api), *root]
 
 

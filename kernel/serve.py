@@ -19,16 +19,21 @@ from kernel.app import create_app, create_deployment, opened, served
 from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.embedded import DEMO_MARKER, running_stack
+from kernel.late_faults import leave_out_unmigrated, leave_out_unmigrated_if_told
 from kernel.metrics_route import worker_metrics
 from kernel.observability import configure_logging
 from kernel.patience import PatientProtocol
-from kernel.revisions import pending
+from kernel.revisions import faults
 from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings, share_metrics
 from kernel.worker import run_worker
 
 console = Console(stderr=True, highlight=False)
 DEMO_PASSWORD = "Collegium-demo-1!"  # noqa: S105 - printed at every start of the demo, which is loopback only
 DEMO_ACCOUNTS = ("admin@example.com", "instructor@example.com", "student@example.com")
+
+
+SOME_LEFT_OUT = 1
+"""Exit code of a command that did its work for all plugins but the bad ones, which a quarantine leaves out."""
 
 
 class StartRefused(Exception):
@@ -112,20 +117,23 @@ async def prepare(settings: Settings) -> list[str]:
     """Migrate the embedded database, seed the demonstration data and return the lines to print.
 
     Raises:
-        StartRefused: A database of somebody else has pending migrations.
+        PluginError: A database of somebody else has pending migrations, or a plugin's routes cannot be mounted.
     """
     async with opened(settings) as deployment:
-        if await pending(settings.database_url, deployment.registry.migration_chains()):
-            if not settings.embedded_stack:
-                raise StartRefused("The database has pending migrations. Run `collegium migrate` first.")
+        chains = deployment.registry.migration_chains()
+        if settings.embedded_stack and await faults(settings.database_url, chains):
             await run_itself("migrate")
+        await leave_out_unmigrated(deployment)
+        if settings.workers > 1:
+            # Each of them would fail, again and again, at a route that this process can name once.
+            create_app(deployment)
         return await seed_demo(deployment) if settings.demo else []
 
 
 async def run_itself(command: str) -> None:
     """Run another command in a process of its own, so that what it imports does not stay in the server's memory."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "kernel.cli", command)
-    if await process.wait() != 0:
+    if await process.wait() not in (0, SOME_LEFT_OUT):
         raise StartRefused(f"`collegium {command}` failed; its message stands above.")
 
 
@@ -133,7 +141,8 @@ async def seed_demo(deployment: Deployment) -> list[str]:
     """Make every plugin's demonstration data in the default tenant; return the lines that it wants printed."""
     tenant = await deployment.tenants.by_slug(deployment.settings.default_tenant)
     notes: list[str] = []
-    for step in deployment.registry.demo_steps:
+    steps = [step for step in deployment.registry.demo_steps if step.name.partition(".")[0] in tenant.plugins]
+    for step in steps:
         with console.status(f"demonstration data: {step.name}"):
             async with deployment.database.transaction(Origin(tenant.id, request_id="seed-demo"), tenant) as db:
                 await step.run(db)
@@ -235,9 +244,22 @@ def embedded_worker(deployment: Deployment) -> Callable[[Litestar], AbstractAsyn
     return run
 
 
+def migrated(deployment: Deployment) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Return the lifespan that leaves out what the database is not ready for, before the first request."""
+
+    @asynccontextmanager
+    async def check(_app: Litestar) -> AsyncIterator[None]:
+        await leave_out_unmigrated_if_told(deployment)
+        yield
+
+    return check
+
+
 def worker_app(deployment: Deployment) -> Any:
     """Return the served application, with background work inside if the settings say so."""
-    lifespan = [embedded_worker(deployment)] if deployment.settings.embedded_worker else []
+    lifespan = [migrated(deployment)]
+    if deployment.settings.embedded_worker:
+        lifespan.append(embedded_worker(deployment))
     app = served(create_app(deployment, lifespan))
     # What exists by now stays: looking through it again and again cost a tenth of each request's processor time.
     gc.collect()

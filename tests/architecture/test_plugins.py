@@ -2,6 +2,8 @@
 
 import pytest
 
+from kernel.plugin import discover
+from kernel.registry import load_registry
 from tests.architecture.conftest import WriteTree
 from tests.architecture.plugin_rules import doors_ajar, manifests_with_logic, missing_files, unread_pages
 from tests.architecture.sources import ROOT
@@ -21,6 +23,14 @@ def test_every_door_re_exports_and_nothing_else() -> None:
 
 def test_every_manifest_is_free_of_logic() -> None:
     assert manifests_with_logic(ROOT) == []
+
+
+def test_every_schema_has_one_chain_of_revisions() -> None:
+    registry, _ = load_registry(discover())
+
+    assert [len(chain.revisions()) > 0 for chain in registry.migration_chains()] == [True] * len(
+        registry.migration_chains()
+    )
 
 
 def test_a_missing_file_is_seen(write_tree: WriteTree) -> None:

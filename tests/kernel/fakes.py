@@ -1,6 +1,7 @@
 """Plugins for the tests of the boot checks: modules made on the spot, whose hooks give what they are told."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -43,13 +44,24 @@ def fake(
     return LoadedPlugin(manifest, module)
 
 
-def route(path: str = "/codes", guards: Sequence[Any] = (public,), method: Any = get, name: str = "codes") -> Any:
-    """Return a handler."""
+_numbers = count(1)
+
+
+def route(
+    path: str = "/codes",
+    guards: Sequence[Any] = (public,),
+    method: Any = get,
+    name: str = "codes",
+    operation_id: str | None = "",
+    **options: Any,
+) -> Any:
+    """Return a handler, with an operation id of its own unless one is given."""
+    operation = f"{name}_{next(_numbers)}" if operation_id == "" else operation_id
 
     async def handler(code_id: UUID | None = None) -> None: ...
 
     handler.__name__ = name
-    return method(path, guards=list(guards), status_code=200)(handler)
+    return method(path, guards=list(guards), status_code=200, operation_id=operation, opt=options)(handler)
 
 
 def refusal(*plugins: LoadedPlugin) -> str:

@@ -193,8 +193,12 @@ def test_pending_migrations_refuse_the_start(run: Run, lab_settings: Settings, s
     # The stack's own database is empty: tests use copies of a template.
     fresh = msgspec.structs.replace(lab_settings, database_url=stack.database_urls["app"], port=free_port())
 
-    assert run("serve", settings=fresh).sentence == (
-        "The database has pending migrations. Run `collegium migrate` first."
+    sentence = run("serve", settings=fresh).sentence
+
+    assert re.fullmatch(
+        r"Plugin 'kernel' \(.*/kernel/migrations\): the database lacks 0001, .* of its revisions; "
+        r"run `collegium migrate`\.",
+        sentence,
     )
 
 

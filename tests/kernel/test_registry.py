@@ -7,7 +7,9 @@ import msgspec
 import pytest
 from litestar import post
 
+from kernel.app import create_app
 from kernel.auth import Permission, requires, signed_in
+from kernel.boot_checks import _OUR_OPERATIONS
 from kernel.commands import Command
 from kernel.db import Db
 from kernel.demo import DemoStep
@@ -19,6 +21,7 @@ from kernel.own_routes import OWN_ROUTES
 from kernel.registry import KERNEL_PERMISSIONS, load_registry
 from kernel.settings import SettingsSpec
 from kernel.tasks import NoPayload, Task
+from tests.kernel.conftest import Process
 from tests.kernel.fakes import fake, refusal, route
 from tests.kernel.lab.plugin import Accounts
 
@@ -224,6 +227,26 @@ BAD_ROUTES = {
         [route(guards=[requires(Permission("codes.code.write", "Write"))])],
         "the route codes asks for 'codes.code.write', which no plugin registers.",
     ),
+    "no operation id": (
+        [route(operation_id=None)],
+        "the route codes has no operation_id, by which clients name it.",
+    ),
+    "an operation id twice": (
+        [route(operation_id="codes_list"), route("/more", name="more", operation_id="codes_list")],
+        "the route more has the operation_id 'codes_list', as a route of 'codes' has already.",
+    ),
+    "an operation id of the kernel": (
+        [route(operation_id="health_ready")],
+        "the route codes has the operation_id 'health_ready', and those of this kind are the kernel's.",
+    ),
+    "no door at all": (
+        [route(door="none")],
+        "the route codes is limited as 'none', and there is no such limit.",
+    ),
+    "another plugin's": (
+        [route(plugin="auth")],
+        "the route codes says in its opt to which plugin it belongs, and the kernel does that.",
+    ),
     "the same address twice": (
         [route("/codes/{code_id:uuid}"), route("/codes/{other:str}", name="again")],
         "the route again stands at GET /api/v1/codes/{other:str}, as a route of 'codes' does already.",
@@ -266,6 +289,15 @@ def test_registry_refuses_a_root_route_among_the_kernels(path: str) -> None:
         f"Plugin 'codes' (/site/codes/routes.py): the route codes stands at {path}, "
         f"and everything below /{first} is the kernel's."
     )
+
+
+def test_registry_knows_the_operations_of_the_kernel(lab: Process) -> None:
+    document = create_app(lab.deployment).openapi_schema.to_schema()
+    operations = [each for path in document["paths"].values() for each in path.values()]
+
+    ours = [each["operationId"] for each in operations if not each.get("tags")]
+    assert [each for each in ours if not each.startswith(_OUR_OPERATIONS)] == []
+    assert len(ours) > 2
 
 
 def test_registry_refuses_a_route_at_an_address_of_the_kernels_own() -> None:
