@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import deliveries, tenants
+from benchmarks import deliveries, sign_ins, tenants
 from benchmarks.alone import idle_memory, second_start
 from benchmarks.cores import Cores, pin, shared_out
 from benchmarks.lab import running_lab
@@ -21,7 +21,7 @@ from benchmarks.servers import ServerFailed
 from kernel.embedded import EmbeddedStackError
 from kernel.embedded.signals import termination_as_exit
 
-NAMES = (*(each.name for each in SCENARIOS), *tenants.NAMES, *deliveries.NAMES, "memory", "start")
+NAMES = (*(each.name for each in SCENARIOS), *tenants.NAMES, *deliveries.NAMES, *sign_ins.NAMES, "memory", "start")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,6 +86,8 @@ def _in_the_lab(
             yield from tenants.many_tenants(settings, folder, cores, rounds=options.rounds, tell=tell)
         if not set(names).isdisjoint(deliveries.NAMES):
             yield from deliveries.deliveries(settings, folder, cores, tell=tell)
+        if not set(names).isdisjoint(sign_ins.NAMES):
+            yield from sign_ins.sign_ins(settings, folder, cores, rounds=options.rounds, tell=tell)
         if "memory" in names:
             yield from idle_memory(settings, folder, cores.server, tell)
 

@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from benchmarks import tape
 from benchmarks.bare_courses import courses_handler
+from benchmarks.bare_me import me_handler
 from benchmarks.bare_redemption import redeem_handler
 from benchmarks.bare_tokens import Tokens
 from benchmarks.servers import HOST
@@ -37,6 +38,8 @@ def bare_app(settings: Settings, tapes: Tapes) -> Litestar:
     handlers: list[HTTPRouteHandler] = [live]
     if "courses" in tapes:
         handlers.append(courses_handler(tokens, tapes["courses"]))
+    if "me" in tapes:
+        handlers.append(me_handler(tokens, tapes["me"]))
     if "redeem" in tapes:
         handlers.append(redeem_handler(tokens, tapes["redeem"]))
 

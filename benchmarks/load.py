@@ -70,9 +70,25 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def _send(host: str, port: int, requests: Sequence[bytes]) -> float:
+class _Timed(_Connection):
+    """A connection that notes how long each answer took, in seconds."""
+
+    def __init__(self, requests: Iterator[bytes], done: "asyncio.Future[None]", took: list[float]) -> None:
+        super().__init__(requests, done)
+        self._took = took
+        self._sent_at: float | None = None
+
+    def _send_next(self) -> None:
+        now = time.perf_counter()
+        if self._sent_at is not None:
+            self._took.append(now - self._sent_at)
+        self._sent_at = now
+        super()._send_next()
+
+
+async def _send(host: str, port: int, requests: Sequence[bytes], connections: int) -> float:
     loop, waiting = asyncio.get_running_loop(), iter(requests)
-    done = [loop.create_future() for _ in range(min(CONNECTIONS, len(requests)))]
+    done = [loop.create_future() for _ in range(min(connections, len(requests)))]
     started = time.perf_counter()
     async with asyncio.timeout(_LONGEST_S):
         for each in done:
@@ -81,14 +97,35 @@ async def _send(host: str, port: int, requests: Sequence[bytes]) -> float:
     return time.perf_counter() - started
 
 
-def send(host: str, port: int, requests: Sequence[bytes]) -> float:
-    """Send every request once over 32 connections and return the seconds that it took.
+def send(host: str, port: int, requests: Sequence[bytes], *, connections: int = CONNECTIONS) -> float:
+    """Send every request once over so many connections and return the seconds that it took.
 
     Raises:
         UnexpectedAnswer: One was not answered by 200.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_send(host, port, requests))
+        return runner.run(_send(host, port, requests, connections))
+
+
+def latencies(host: str, port: int, requests: Sequence[bytes], *, connections: int) -> list[float]:
+    """Send every request once over so many connections and return how long each answer took, in seconds.
+
+    Raises:
+        UnexpectedAnswer: One was not answered by 200.
+    """
+    took: list[float] = []
+
+    async def ask() -> None:
+        loop, waiting = asyncio.get_running_loop(), iter(requests)
+        done = [loop.create_future() for _ in range(connections)]
+        async with asyncio.timeout(_LONGEST_S):
+            for each in done:
+                await loop.create_connection(partial(_Timed, waiting, each, took), host, port)
+            await asyncio.gather(*done)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask())
+    return took
 
 
 def request_bytes(method: str, path: str, *, host: str = "127.0.0.1", token: str = "", body: bytes = b"") -> bytes:

@@ -16,6 +16,7 @@ from kernel.app import opened
 from kernel.deployment import Deployment
 from kernel.settings import Settings
 
+ME_PATH = "/users/me"
 COURSES_PATH = "/courses?limit=20"
 REDEEM_PATH = "/access-codes/redeem"
 _API = "/api/v1"
@@ -50,13 +51,15 @@ async def _fill(settings: Settings, requests: dict[str, Requests], redeemed: int
         async with caller(deployment) as client:
             student = school.students[0]
             tapes = {
-                "courses": await tape.recorded(lambda: _get(deployment, client, student)),
+                "courses": await tape.recorded(lambda: _get(deployment, client, student, COURSES_PATH)),
+                "me": await tape.recorded(lambda: _get(deployment, client, student, ME_PATH)),
                 "redeem": await tape.recorded(lambda: _redeem(client, *next(pairs))),
             }
     await settle(settings.owner_database_url)
     lists = [request_bytes("GET", _API + COURSES_PATH, token=each.token) for each in school.students]
     orders = iter([_order(student, code) for student, code in pairs])
     requests["courses"] = repeated(lists)
+    requests["me"] = repeated([request_bytes("GET", _API + ME_PATH, token=each.token) for each in school.students])
     requests["redeem"] = lambda count: list(islice(orders, count))
     return tapes
 
@@ -65,10 +68,10 @@ def _order(student: Student, code: str) -> bytes:
     return request_bytes("POST", _API + REDEEM_PATH, token=student.token, body=msgspec.json.encode({"code": code}))
 
 
-async def _get(deployment: Deployment, client: httpx.AsyncClient, student: Student) -> None:
+async def _get(deployment: Deployment, client: httpx.AsyncClient, student: Student, path: str) -> None:
     # A kept answer would ask the database nothing.
     deployment.kept.clear()
-    answer = await client.get(COURSES_PATH, headers={"Authorization": f"Bearer {student.token}"})
+    answer = await client.get(path, headers={"Authorization": f"Bearer {student.token}"})
     answer.raise_for_status()
 
 

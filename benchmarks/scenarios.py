@@ -30,7 +30,12 @@ class Scenario(msgspec.Struct, frozen=True):
     per_round: int
 
 
-SCENARIOS = (Scenario("courses", 2.0, 1500), Scenario("redeem", 0.5, 500), Scenario("health", 0.8, 2000))
+SCENARIOS = (
+    Scenario("courses", 2.0, 1500),
+    Scenario("redeem", 0.5, 500),
+    Scenario("me", 0.6, 1500),
+    Scenario("health", 0.8, 2000),
+)
 
 
 def compare(
@@ -53,8 +58,9 @@ def compare(
     )
     tell("Starting both servers")
     with _both(settings, folder, tapes, cores.server) as (ours, bare):
-        if "courses" in names:
-            check_same_answer("courses", ours, bare, requests["courses"])
+        for name in ("courses", "me"):
+            if name in names:
+                check_same_answer(name, ours, bare, requests[name])
         if "redeem" in names:
             check_same_rows(settings, ours, bare, requests["redeem"])
         for each in chosen:

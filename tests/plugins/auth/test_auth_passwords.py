@@ -1,6 +1,8 @@
 """How passwords are hashed, and who waits for it."""
 
 import asyncio
+import os
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any, cast
@@ -104,3 +106,15 @@ async def test_list_of_common_passwords_is_real() -> None:
     assert len(common) == 10_000
     assert {"password", "123456789", "qwertyuiop", "letmein", "iloveyou"} <= common
     assert common == {word.lower() for word in common}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+async def test_hashing_steps_back_behind_the_rest_of_the_process() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    threads = HashingThreads(1, 1)
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await threads.run(niceness) == min(before + 10, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
