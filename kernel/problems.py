@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457): every exception becomes one answer, here and nowhere else."""
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -101,11 +102,18 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
         status=domain.status,
         detail=domain.detail,
         code=domain.code,
-        errors=list(domain.errors),
+        errors=_as_asked(request, domain.errors) if isinstance(error, ValidationException) else list(domain.errors),
         request_id=request_id,
     )
     headers = {"Cache-Control": "no-store", **domain.headers}
     return Response(msgspec.json.encode(problem), status_code=domain.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _as_asked(request: Request[Any, Any, Any], errors: Sequence[FieldError]) -> list[FieldError]:
+    """Return errors of parameters by the names that clients know; the handler's own may differ, as for `from`."""
+    parameters = request.scope["route_handler"].parsed_fn_signature.parameters
+    names = {name: getattr(field.kwarg_definition, "name", None) or name for name, field in parameters.items()}
+    return [FieldError(names.get(each.field, each.field), each.message) for each in errors]
 
 
 def as_domain_error(error: Exception) -> DomainError | None:

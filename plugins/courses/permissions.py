@@ -23,6 +23,9 @@ ENROLL = Permission("courses.enrollment.create", "Enrol in courses and leave the
 VIEW_STUDENTS = Permission(
     "courses.enrollment.view", "See who is enrolled in a course", {"admin": "any", "instructor": "own"}
 )
+VIEW_ANALYTICS = Permission(
+    "courses.analytics.view", "See how courses are doing", {"admin": "any", "instructor": "own"}
+)
 WATCH = Permission(
     "courses.video.watch",
     "Watch videos: all, those of one's own courses, or of those one is enrolled in",
@@ -48,6 +51,7 @@ PERMISSIONS = (
     EDIT_CATEGORIES,
     ENROLL,
     VIEW_STUDENTS,
+    VIEW_ANALYTICS,
     WATCH,
     WRITE_REVIEW,
     REPLY_TO_REVIEWS,

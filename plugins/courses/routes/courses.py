@@ -1,11 +1,12 @@
 """Courses: the catalogue and single ones."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from litestar import delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
@@ -13,14 +14,18 @@ from kernel.kept_answers import kept
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset
 from plugins.courses.actions import courses
-from plugins.courses.permissions import CREATE, DELETE, EDIT
+from plugins.courses.permissions import CREATE, DELETE, EDIT, VIEW_ANALYTICS
+from plugins.courses.queries.analytics import course_analytics
 from plugins.courses.queries.catalogue import CATALOGUE, CatalogueFilter, CourseSort, course_page
 from plugins.courses.queries.courses import course_details
+from plugins.courses.schemas.analytics import CourseAnalytics
 from plugins.courses.schemas.catalogue import CataloguePage
 from plugins.courses.schemas.courses import CourseDetails, CreateCourseRequest, UpdateCourseRequest
 from plugins.courses.schemas.texts import CourseStatus, Level
 
 ShortQuery = Annotated[str | None, Parameter(max_length=100)]
+FirstDay = Annotated[date | None, QueryParameter(name="from", description="The first day; 90 days in all when absent.")]
+LastDay = Annotated[date | None, QueryParameter(name="to", description="The last day; today when absent.")]
 Words = Annotated[str | None, Parameter(min_length=1, max_length=100, description="Words to look for.")]
 
 
@@ -73,6 +78,19 @@ async def get_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
     return await course_details(db, actor, course_id)
 
 
+@get(
+    "/courses/{course_id:uuid}/analytics",
+    guards=[requires(VIEW_ANALYTICS)],
+    opt=reads_only(),
+    operation_id="courses_analytics",
+)
+async def get_analytics(
+    db: Db, actor: Actor, course_id: UUID, first: FirstDay = None, last: LastDay = None
+) -> CourseAnalytics:
+    """Tell how a course is doing: enrolments day by day, completion, watch time, and where people stop watching."""
+    return await course_analytics(db, actor, course_id, first=first, last=last)
+
+
 @patch("/courses/{course_id:uuid}", guards=[requires(EDIT)], operation_id="courses_update")
 async def update_course(db: Db, actor: Actor, course_id: UUID, data: UpdateCourseRequest) -> CourseDetails:
     """Change a course."""
@@ -89,6 +107,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     list_courses,
     create_course,
     get_course,
+    get_analytics,
     update_course,
     delete_course,
 )

@@ -25,6 +25,7 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("POST", "/courses", {"title": "New"}, "401 403 403 201 201 201 201"),
     ("GET", "/courses/{open}", None, "401 200 200 200 200 200 404"),
     ("GET", "/courses/{draft}", None, "401 404 404 200 404 200 404"),
+    ("GET", "/courses/{open}/analytics", None, "401 403 403 200 404 200 404"),
     ("PATCH", "/courses/{open}", {"level": "advanced"}, "401 403 403 200 404 200 404"),
     ("PATCH", "/courses/{draft}", {"level": "advanced"}, "401 403 403 200 404 200 404"),
     ("DELETE", "/courses/{open}", None, "401 403 403 409 404 409 404"),
