@@ -9,11 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 
 from benchmarks.bare_tokens import SET_TENANT, Tokens
 from benchmarks.tape import Step, TapeUnknown
+from kernel.categories import PaymentSettings
 from plugins.auth.api import UserRef
 from plugins.courses.queries.cards import CardRow, card
 from plugins.courses.queries.catalogue import FacetRow, facets, total_of
 from plugins.courses.schemas.catalogue import CataloguePage
-from plugins.courses.settings import CoursesSettings
 
 _FLOATS = [place for place, field in enumerate(msgspec.structs.fields(CardRow)) if field.type is float]
 
@@ -27,7 +27,7 @@ def courses_handler(tokens: Tokens, steps: Sequence[Step]) -> HTTPRouteHandler:
     if [each.kind for each in steps] != [CardRow, FacetRow, UserRef]:
         raise TapeUnknown("The list of courses takes other statements.", steps)
     page, counts, people = steps
-    currency = CoursesSettings().currency
+    currency = PaymentSettings().currency
 
     @get("/api/v1/courses")
     async def courses(request: Request[Any, Any, Any], limit: int = 20, offset: int = 0) -> CataloguePage:

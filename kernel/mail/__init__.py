@@ -5,7 +5,7 @@ sending `delivery` with `servers` and `smtp`.
 """
 
 from kernel.mail.outgoing import send
-from kernel.mail.servers import MailAddressInvalid
+from kernel.mail.servers import MailAddressInvalid, parse_address
 from kernel.mail.wording import MailTemplate
 
-__all__ = ["MailAddressInvalid", "MailTemplate", "send"]
+__all__ = ["MailAddressInvalid", "MailTemplate", "parse_address", "send"]

@@ -7,6 +7,8 @@ UPDATE_SETTINGS = Permission("admin.settings.update", "Change the settings", {"a
 READ_ROLES = Permission("admin.role.read", "See what each role may", {"admin": "any"})
 UPDATE_ROLES = Permission("admin.role.update", "Change what another role may", {"admin": "any"})
 READ_PLUGINS = Permission("admin.plugin.read", "See which plugins act here, and why others do not", {"admin": "any"})
+READ_MAIL_TEMPLATES = Permission("admin.mail_template.read", "See the words of mails", {"admin": "any"})
+UPDATE_MAIL_TEMPLATES = Permission("admin.mail_template.update", "Change the words of mails", {"admin": "any"})
 READ_AUDIT_LOG = Permission("admin.audit_log.read", "Read and export the audit log", {"admin": "any"})
 
 PERMISSIONS = (
@@ -15,5 +17,7 @@ PERMISSIONS = (
     READ_ROLES,
     UPDATE_ROLES,
     READ_PLUGINS,
+    READ_MAIL_TEMPLATES,
+    UPDATE_MAIL_TEMPLATES,
     READ_AUDIT_LOG,
 )

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from kernel.mail.templates import TemplateSummary
 from kernel.routing import Body
 from kernel.scopes import Scope
-from plugins.auth.api import UserRef
+from plugins.auth.api import Email, PersonName, UserRef
 
 Values = dict[str, dict[str, Any]]
 """Settings by category and name."""
@@ -79,6 +80,40 @@ class PluginList(Struct, frozen=True):
     items: Sequence[PluginCard]
 
 
+class MailTemplateList(Struct, frozen=True):
+    """Every kind of mail that is sent here."""
+
+    items: Sequence[TemplateSummary]
+
+
+class WordingRequest(Body, frozen=True):
+    """A mail in the tenant's own words: plain text in which `{{name}}` stands for a value."""
+
+    subject: Annotated[str, Meta(min_length=1, max_length=200)]
+    body: Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+
+class TrialMailRequest(Body, frozen=True):
+    """To whom a test mail shall go."""
+
+    to: Annotated[str, Meta(min_length=3, max_length=254)]
+    locale: Annotated[str, Meta(min_length=2, max_length=20)] = "en"
+
+
+class TrialMailSent(Struct, frozen=True):
+    """Which server took the mail, or the folder into which it was written."""
+
+    sent_by: str
+
+
+class FirstAdministrator(Body, frozen=True, kw_only=True):
+    """Who shall administer a new tenant; they are invited by mail to choose a password."""
+
+    email: Email
+    first_name: PersonName
+    last_name: PersonName
+
+
 class CreateTenantRequest(Body, frozen=True, kw_only=True):
     """A new tenant; the first host name is the one that links lead to."""
 
@@ -87,6 +122,7 @@ class CreateTenantRequest(Body, frozen=True, kw_only=True):
     hostnames: Annotated[Hostnames, Meta(min_length=1)]
     plugins: Annotated[list[PluginName], Meta(max_length=200)] | None = None
     """Those to switch on; every loaded one when absent."""
+    admin: FirstAdministrator | None = None
 
 
 class UpdateTenantRequest(Body, frozen=True, kw_only=True):

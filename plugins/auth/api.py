@@ -1,18 +1,23 @@
 """What other plugins may use of accounts."""
 
-from plugins.auth.actions.new_accounts import create_user
+from plugins.auth.actions.new_accounts import add_user, create_user
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.permissions import ROLES, Role
 from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, users_by_id
-from plugins.auth.schemas.users import UserRef
+from plugins.auth.schemas.texts import Email, PersonName
+from plugins.auth.schemas.users import CreateUserRequest, UserRef
 
 __all__ = [
     "ROLES",
+    "CreateUserRequest",
+    "Email",
+    "PersonName",
     "RegisteredPerson",
     "Role",
     "SessionsChanged",
     "UserRef",
     "UserRegistered",
+    "add_user",
     "create_user",
     "emails_by_id",
     "user_ids_by_email",

@@ -1,8 +1,6 @@
 """What a tenant decides about its courses."""
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from kernel.settings import SettingsSpec
 
@@ -14,7 +12,6 @@ class CoursesSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether those who are not signed in see the published courses."""
     review_required: bool = False
     """Whether instructors' courses are published by administrators alone."""
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "USD"
 
 
 SETTINGS = SettingsSpec("courses", CoursesSettings, "Courses")

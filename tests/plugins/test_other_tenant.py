@@ -130,7 +130,10 @@ NO_IDS = {
     "api_describe", "audit_logs_list", "audit_logs_export", "plugins_list", "roles_list", "settings_get",
     "settings_update", "settings_schema", "settings_public", "tasks_list", "tasks_failures", "tasks_retry",
     "tenants_list", "tenants_create",
+    "mail_templates_list", "settings_test_mail",
     "roles_update",  # a role's name, which every school has
+    # A template's name, which every school has.
+    "mail_templates_get", "mail_templates_update", "mail_templates_reset", "mail_templates_preview",
     "users_delete_me", "users_sessions", "users_end_other_sessions", "users_preferences", "users_choose_preferences",
     "users_export_me", "users_change_password", "users_change_email", "auth_verify_email",
     "auth_resend_verification", "auth_forgot_password", "auth_reset_password", "auth_accept_invitation",

@@ -9,6 +9,7 @@ from kernel.activation import switch
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import FieldError, Invalid
+from kernel.mail import parse_address
 from kernel.routing import Page
 from kernel.tenants import (
     TenantDetails,
@@ -20,7 +21,8 @@ from kernel.tenants import (
     tenant_page,
 )
 from plugins.admin.errors import OwnTenant
-from plugins.admin.schemas import CreateTenantRequest, PluginSwitch, UpdateTenantRequest
+from plugins.admin.schemas import CreateTenantRequest, FirstAdministrator, PluginSwitch, UpdateTenantRequest
+from plugins.auth import api as auth
 
 
 async def list_tenants(db: Db, actor: Actor, *, limit: int, offset: int) -> Page[TenantDetails]:
@@ -52,14 +54,32 @@ async def create_tenant(db: Db, actor: Actor, request: CreateTenantRequest, *, h
         hostname: To which the request came.
 
     Raises:
-        Invalid: The slug or a host name is none, or a plugin is not loaded.
+        Invalid: The slug or a host name is none, a plugin is not loaded, or the administrator has no address.
         TenantTaken: Another tenant has the slug or a host name.
     """
     _check_loaded(db, "plugins", request.plugins or ())
+    person = request.admin
+    if person is not None:
+        parse_address(person.email, field_name="admin.email")
+        if request.plugins is not None and "auth" not in request.plugins:
+            raise Invalid(errors=[FieldError("admin", "Without the plugin auth nobody can sign in.")])
     async with db.deployment.operator_session(actor, "tenants-create", db.origin) as operator:
         if db.tenant.slug in await homeless_tenants(operator):
             await change_tenant(operator, db.tenant_id, hostnames=[hostname])
-        return await add_tenant(operator, **structs.asdict(request))
+        made = await add_tenant(
+            operator, slug=request.slug, name=request.name, hostnames=request.hostnames, plugins=request.plugins
+        )
+    if person is not None:
+        await _invite(db, made.id, person)
+    return made
+
+
+async def _invite(db: Db, tenant_id: UUID, person: FirstAdministrator) -> None:
+    """Make the first administrator's account, in a transaction of their tenant, and invite them to it by mail."""
+    tenant = await db.deployment.tenants.by_id(tenant_id)
+    origin = structs.replace(db.origin, tenant_id=tenant_id, idempotency_key="")
+    async with db.deployment.database.transaction(origin, tenant) as theirs:
+        await auth.add_user(theirs, auth.CreateUserRequest(role="admin", **structs.asdict(person)))
 
 
 async def update_tenant(db: Db, actor: Actor, tenant_id: UUID, request: UpdateTenantRequest) -> TenantDetails:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from kernel.auth import Actor
-from kernel.categories import GENERAL, GeneralSettings
+from kernel.categories import GENERAL, PAYMENT, GeneralSettings, PaymentSettings
 from kernel.db import Db
 from kernel.errors import FieldError, Forbidden, Invalid
 from kernel.kept_answers import Kept
@@ -221,7 +221,7 @@ async def course_page(
     rows = await db.rows(CardRow, _page(filters, order), limit=rows_for(limit), offset=offset, **parameters)
     counts = await db.rows(FacetRow, _counts(filters), **parameters)
     people = await auth.users_by_id(db, {row.instructor_id for row in rows})
-    currency = db.tenant.setting(SETTINGS, CoursesSettings).currency
+    currency = db.tenant.setting(PAYMENT, PaymentSettings).currency
     return CataloguePage(
         items=[card(row, people, currency) for row in rows],
         total=total_of(counts),

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, select
 
 from kernel.auth import Actor
+from kernel.categories import PAYMENT, PaymentSettings
 from kernel.db import Db
 from plugins.auth import api as auth
 from plugins.courses.errors import CourseNotFound
@@ -16,7 +17,6 @@ from plugins.courses.queries.viewing import IS_VISIBLE, VIEWER, Standing, check_
 from plugins.courses.schemas.courses import CourseDetails, CourseRef, OwnEnrollment
 from plugins.courses.schemas.reviewing import Verdict
 from plugins.courses.schemas.texts import EnrollmentStatus
-from plugins.courses.settings import SETTINGS, CoursesSettings
 from plugins.courses.tables import Course, CourseEnrollment, CourseVerdict
 
 OWN_ENROLLMENT = and_(CourseEnrollment.course_id == Course.id, CourseEnrollment.user_id == VIEWER)
@@ -107,7 +107,7 @@ async def course_details(db: Db, actor: Actor, course_id: UUID) -> CourseDetails
     enrollment = None
     if row.enrollment_id is not None:
         enrollment = OwnEnrollment(row.enrollment_id, row.enrollment_status, row.enrollment_progress)
-    shown = card(row, people, db.tenant.setting(SETTINGS, CoursesSettings).currency)
+    shown = card(row, people, db.tenant.setting(PAYMENT, PaymentSettings).currency)
     return CourseDetails(
         **structs.asdict(shown),
         description=row.description,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kernel.ids import new_id
-from kernel.testing import School, SchoolFactory
+from kernel.testing import Mailbox, School, SchoolFactory
 
 NOWHERE = new_id()
 ADMINS: dict[str, tuple[str, str, Any]] = {
@@ -17,6 +17,16 @@ ADMINS: dict[str, tuple[str, str, Any]] = {
     "plugins_list": ("GET", "/plugins", None),
     "audit_logs_list": ("GET", "/audit-logs", None),
     "audit_logs_export": ("GET", "/audit-logs/export", None),
+    "mail_templates_list": ("GET", "/mail-templates", None),
+    "mail_templates_get": ("GET", "/mail-templates/auth.invitation", None),
+    "mail_templates_update": ("PUT", "/mail-templates/auth.invitation", {"subject": "X", "body": "{{link}}"}),
+    "mail_templates_reset": ("DELETE", "/mail-templates/auth.invitation", None),
+    "mail_templates_preview": (
+        "POST",
+        "/mail-templates/auth.invitation/preview",
+        {"subject": "X", "body": "{{link}}"},
+    ),
+    "settings_test_mail": ("POST", "/settings/mail/test", {"to": "me@school.test"}),
 }
 OPERATORS: dict[str, tuple[str, str, Any, int]] = {
     "tenants_list": ("GET", "/tenants", None, 200),
@@ -40,7 +50,7 @@ def test_every_route_is_in_the_tables(school: School) -> None:
 
 
 @pytest.mark.parametrize(("role", "status"), [("admin", 200), ("instructor", 403), ("student", 403), ("", 401)])
-async def test_administration_is_for_administrators(school: School, role: str, status: int) -> None:
+async def test_administration_is_for_administrators(school: School, mailbox: Mailbox, role: str, status: int) -> None:
     person: Any = await school.person(role) if role else await school.client()
 
     found = {
