@@ -103,7 +103,8 @@ StartServer = Callable[..., Server]
 @pytest.fixture(scope="session")
 def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The demo as `make run` serves it, with two server processes."""
-    server = Server(tmp_path_factory.mktemp("demo") / "data", "--demo", "--workers", "2")
+    allowed = {"COLLEGIUM_OUTBOUND_ALLOW": "127.0.0.1"}  # servers of the tests themselves
+    server = Server(tmp_path_factory.mktemp("demo") / "data", "--demo", "--workers", "2", environment=allowed)
     try:
         server.wait()
         limits = [

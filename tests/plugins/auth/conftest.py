@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ from kernel.app import served
 from kernel.testing import School
 from tests.node import node_program
 from tests.plugins.auth.forger import Forger, forging
+from tests.plugins.auth.surfing import PROVIDER
 
 Browser = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -35,7 +35,7 @@ async def browser(litestar_app: Litestar) -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 def provider() -> Iterator[str]:
     """The issuer of a certified OpenID provider that runs beside the tests."""
-    with node_program(Path(__file__).with_name("openid_provider.mjs")) as issuer:
+    with node_program(PROVIDER) as issuer:
         yield issuer
 
 

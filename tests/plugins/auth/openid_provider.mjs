@@ -27,9 +27,9 @@ const provider = new Provider(issuer, {
     }),
   }),
 });
-// Each test has a school of its own, whose host is made up.
+// Each test has a school of its own, whose host is made up, or a server on a free port.
 provider.Client.prototype.redirectUriAllowed = (uri) => (
-  /^https:\/\/school-[0-9a-f]+\.test\/api\/v1\/auth\/oauth\/[a-z]+\/callback$/.test(uri)
+  /^https?:\/\/(school-[0-9a-f]+\.test|127\.0\.0\.1:[0-9]+)\/api\/v1\/auth\/oauth\/[a-z]+\/callback$/.test(uri)
 );
 server.on('request', provider.callback());
 console.log(issuer);

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from msgspec import Struct
 
+PROVIDER = Path(__file__).with_name("openid_provider.mjs")
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 CLIENT: Mapping[str, Any] = {"client_id": "collegium", "client_secret": "a secret: 100% + more"}
 _ACTION = re.compile(r'<form[^>]* action="([^"]+)"')
