@@ -33,7 +33,9 @@ class Deployment:
         self.tokens = AccessTokens(self.keyring, settings.token_algorithm)
         self.smtp = server_from_url(settings.smtp_url)
         self.mail_from = parse_mail_from(settings.mail_from)
-        self.storage: Storage = storage_from_url(settings.storage_url)
+        self.storage: Storage = storage_from_url(
+            settings.storage_url, public_url=settings.storage_public_url, redirects=settings.storage_redirect
+        )
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
         self.kept = KeptAnswers(self.gate, registry.kept)

@@ -68,6 +68,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     owner_database_url: str = ""
     redis_url: str = ""
     storage_url: str = ""
+    """`file:///absolute/directory` or `s3://key:secret@host:port/bucket?region=us-east-1`."""
+    storage_public_url: str = ""
+    """By which browsers reach the S3 server, if not by the address in `storage_url`."""
+    storage_redirect: bool = True
+    """Send browsers to the S3 server for files, by addresses that live for a minute; else we send them ourselves."""
     secret_keys: tuple[str, ...] = ()
     """Newest first, each at least 32 characters; the environment variable separates them with commas."""
     token_algorithm: Literal["HS256", "EdDSA"] = "HS256"  # noqa: S105 - a name
@@ -223,6 +228,8 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must be between {least} and {most}, not {value}.")
     if settings.public_url and not _is_origin(settings.public_url):
         raise SettingsError("public_url must be scheme and host, and a port if it is unusual: https://learn.example.")
+    if settings.storage_public_url and not _is_origin(settings.storage_public_url):
+        raise SettingsError("storage_public_url must be scheme and host, and a port if it is unusual.")
     _check_hosts(settings)
     _check_headers(settings)
 

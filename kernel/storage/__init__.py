@@ -28,6 +28,7 @@ from kernel.storage.objects import (
 from kernel.storage.preconditions import PreconditionFailed
 from kernel.storage.ranges import ByteRange, RangeNotSatisfiable, parse_range
 from kernel.storage.responses import ranged_response
+from kernel.storage.s3_place import FORM, s3_place
 
 __all__ = [
     "INLINE_TYPES",
@@ -56,17 +57,26 @@ __all__ = [
 ]
 
 
-def storage_from_url(url: str) -> Storage:
+def storage_from_url(url: str, *, public_url: str = "", redirects: bool = True) -> Storage:
     """Return the storage that the setting `storage_url` names; `prepare` it before use.
+
+    Args:
+        url: A directory (`file:///absolute/directory`) or a bucket (`kernel.storage.s3_place`).
+        public_url: By which browsers reach the server of the bucket, if not the same.
+        redirects: Whether they are sent there.
 
     Raises:
         ValueError: No storage has such an address; the message says which addresses there are.
     """
     parts = urlsplit(url)
+    if parts.scheme == "s3":
+        from kernel.storage.s3 import S3Storage  # import: start-up-time
+
+        return S3Storage(s3_place(url, public_url=public_url), redirects=redirects)
     if parts.scheme != "file":
         raise ValueError(
             f"COLLEGIUM_STORAGE_URL begins with {parts.scheme + ':' if parts.scheme else 'no scheme'}, "
-            "which no storage understands. Use file:///absolute/directory."
+            f"which no storage understands. Use file:///absolute/directory or {FORM}."
         )
     path = Path(unquote(parts.path))
     if parts.netloc or parts.query or parts.fragment or not path.is_absolute():

@@ -32,6 +32,9 @@ class StorageUnavailable(Unavailable):
     code = "kernel.storage_unavailable"
     title = "Files are not available right now. Try again in a moment."
 
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": "5"})
+
 
 class StorageFull(Unavailable):
     """The storage has no room for this object."""
@@ -76,8 +79,17 @@ class Storage(Protocol):
     bytes puts them under a new key.
     """
 
+    @property
+    def direct_origin(self) -> str:
+        """Scheme, host and port of what `direct_address` returns, for pages to allow; empty if it returns None."""
+        ...
+
     async def prepare(self) -> None:
-        """Make the storage ready at the start of a process, and remove what interrupted uploads left behind."""
+        """Make the storage ready at the start of a process, and remove what interrupted uploads left behind.
+
+        Raises:
+            StorageUnavailable: It can never work as it is set up; one that is away at the moment is no reason.
+        """
         ...
 
     async def check(self) -> None:
@@ -104,6 +116,19 @@ class Storage(Protocol):
         Raises:
             ObjectNotFound: Before the first byte.
             ObjectDamaged: The object ends before `end`.
+        """
+        ...
+
+    def direct_address(self, key: str, *, method: str, content_type: str, disposition: str) -> str | None:
+        """Return where a browser may fetch the object by itself within the next minute; None if we have to send it.
+
+        Whoever has the address has the object: give it only to somebody who has just been let through.
+
+        Args:
+            key: Which.
+            method: GET or HEAD.
+            content_type: The answer's type, whatever the object was stored with.
+            disposition: The answer's `Content-Disposition`.
         """
         ...
 

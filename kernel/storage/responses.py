@@ -35,7 +35,7 @@ def ranged_response(
     disposition: Disposition = "inline",
     filename: str | None = None,
 ) -> ASGIResponse:
-    """Answer a GET or HEAD for the object: 200, 206 or 304.
+    """Answer a GET or HEAD for the object: 200, 206 or 304; or 302 to the storage's own server (`direct_address`).
 
     Args:
         storage: Where the object is.
@@ -50,6 +50,16 @@ def ranged_response(
         PreconditionFailed: If-Match or If-Unmodified-Since does not hold (412).
         ObjectNotFound: While answering, before the status line.
     """
+    content = _content_headers(stored.content_type, disposition, filename)
+    elsewhere = storage.direct_address(
+        stored.key,
+        method=method,
+        content_type=content["Content-Type"],
+        disposition=content["Content-Disposition"],
+    )
+    if elsewhere is not None:
+        # Ranges and conditions are between the client and that server, whose validators are others than ours.
+        return ASGIResponse(status_code=302, headers={"Location": elsewhere, "Cache-Control": "private, no-store"})
     current = Validators(f'"{stored.sha256}"', stored.modified_at.replace(microsecond=0))
     check_match(headers, current)
     answer = {
@@ -60,7 +70,7 @@ def ranged_response(
     }
     if is_not_modified(headers, current):
         return ASGIResponse(status_code=304, headers=answer)
-    answer |= _content_headers(stored.content_type, disposition, filename)
+    answer |= content
     wanted = None
     if method == "GET" and is_range_current(headers, current):
         wanted = parse_range(headers.get("range"), stored.size_bytes)

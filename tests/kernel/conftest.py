@@ -26,6 +26,9 @@ from kernel.settings import Settings
 from kernel.testing import School, at_database, make_database, make_school
 from tests.kernel.lab import plugin as lab_plugin
 from tests.kernel.lab import statements
+from tests.s3 import s3_server
+
+__all__ = ["s3_server"]
 
 LAB = LoadedPlugin(lab_plugin.PLUGIN, lab_plugin)
 
