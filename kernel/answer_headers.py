@@ -19,12 +19,18 @@ _DEFAULTS: Mapping[str, str] = {
 }
 
 
-def standing_headers(settings: Settings | None = None) -> Sequence[Header]:
-    """Return the headers for answers that do not have them already; names in small letters."""
+def standing_headers(settings: Settings | None = None, media_origin: str = "") -> Sequence[Header]:
+    """Return the headers for answers that do not have them already; names in small letters.
+
+    Args:
+        settings: The deployment's.
+        media_origin: Where the storage sends browsers for files, so that pages may load them from there.
+    """
     chosen = dict(_DEFAULTS)
     if settings is not None:
-        if settings.media_hosts:
-            hosts = " ".join(settings.media_hosts)
+        origins = [*settings.media_hosts, *([media_origin] if media_origin else [])]
+        if origins:
+            hosts = " ".join(dict.fromkeys(origins))
             sources = (f"{kind}-src 'self' {hosts}" for kind in ("img", "media", "connect"))
             chosen["content-security-policy"] = "; ".join([CONTENT_SECURITY_POLICY, *sources])
         for line in settings.security_headers:

@@ -61,7 +61,9 @@ class Observed:
     def __init__(self, app: ASGIApp, deployment: Deployment | None = None) -> None:
         self._app = app
         self._metrics = RequestMetrics(deployment) if deployment else None
-        self._standing = standing_headers(deployment.settings if deployment else None)
+        self._standing = (
+            standing_headers(deployment.settings, deployment.storage.direct_origin) if deployment else standing_headers()
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request and say how it went."""

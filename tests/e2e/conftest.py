@@ -13,6 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.s3 import s3_server
+
+__all__ = ["s3_server"]
+
 START_BOUND_S = 90
 STOP_BOUND_S = 60
 COLLEGIUM = (sys.executable, "-m", "kernel.cli")

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, StartServer
+from tests.s3 import S3Server
 
 PASSWORD = "Collegium-demo-1!"
 DURATION_S = 20
@@ -52,7 +54,7 @@ class Client:
     """A signed-in person, speaking JSON."""
 
     def __init__(self, server: Server, email: str) -> None:
-        self.http = httpx.Client(base_url=server.url, timeout=60)
+        self.http = httpx.Client(base_url=server.url, timeout=60, follow_redirects=True)
         answer = self.http.post("/api/v1/auth/login", json={"email": email, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["access_token"]
@@ -92,6 +94,30 @@ def make_course(instructor: Client, video: Path, title: str) -> tuple[str, str]:
 
 
 def test_student_redeems_a_code_and_watches_a_real_video(demo_server: Server, sign_in: SignIn, video: Path) -> None:
+    play_story(demo_server, sign_in, video)
+
+
+def test_the_same_story_with_files_in_a_bucket(start_server: StartServer, s3_server: S3Server, video: Path) -> None:
+    server = start_server("--demo", environment={"COLLEGIUM_STORAGE_URL": s3_server.new_url()}).wait()
+    with ExitStack() as stack:
+
+        def sign_in(email: str) -> Client:
+            client = Client(server, email)
+            stack.callback(client.http.close)
+            return client
+
+        stream = play_story(server, sign_in, video)
+        student = sign_in("student@example.com")
+        assert student.http.get(stream["url"], follow_redirects=False).status_code == 403
+        address = student.ask("GET", f"/videos/{stream['video_id']}/stream")["url"]
+        redirect = student.http.get(address, follow_redirects=False)
+        assert redirect.headers["location"].startswith(f"http://127.0.0.1:{s3_server.port}/test-")
+        page = student.http.get("/schema")
+        assert f"media-src 'self' http://127.0.0.1:{s3_server.port}" in page.headers["content-security-policy"]
+
+
+def play_story(server: Server, sign_in: SignIn, video: Path) -> dict[str, Any]:
+    """Sell a course by a code, watch its video to the end; return the address by which the first session watched."""
     instructor = sign_in("instructor@example.com")
     student = sign_in("student@example.com")
     course_id, video_id = make_course(instructor, video, "Tables and chairs")
@@ -130,11 +156,12 @@ def test_student_redeems_a_code_and_watches_a_real_video(demo_server: Server, si
     assert (done["watched_seconds"], done["is_completed"]) == (20, True)
     assert done["enrollment"] == {"progress": 100.0, "status": "completed"}
 
-    stranger = httpx.get(demo_server.url + stream["url"])
+    stranger = httpx.get(server.url + stream["url"])
     assert stranger.status_code == 401
     assert instructor.http.get(stream["url"]).status_code == 403
     altered = stream["url"].replace("signature=", "signature=A")
     assert student.http.get(altered).status_code == 403
+    return {"url": stream["url"], "video_id": video_id}
 
 
 async def _redeem_all(server: Server, tokens: list[str], code: str) -> list[httpx.Response]:
