@@ -62,7 +62,9 @@ class Observed:
         self._app = app
         self._metrics = RequestMetrics(deployment) if deployment else None
         self._standing = (
-            standing_headers(deployment.settings, deployment.storage.direct_origin) if deployment else standing_headers()
+            standing_headers(deployment.settings, deployment.storage.direct_origin)
+            if deployment
+            else standing_headers()
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
