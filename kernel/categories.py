@@ -93,12 +93,12 @@ class MailSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Requests per minute, per user or address."""
 
-    api_per_minute: PerMinute = 100
-    login_per_minute: PerMinute = 5
-    redeem_per_minute: PerMinute = 5
-    upload_per_minute: PerMinute = 10
-    progress_per_minute: PerMinute = 30
-    media_per_minute: PerMinute = 600
+    api_per_minute: Annotated[PerMinute, Meta(description="What has no limit of its own.")] = 100
+    login_per_minute: Annotated[PerMinute, Meta(description="Tries to sign in, by address and by account.")] = 5
+    redeem_per_minute: Annotated[PerMinute, Meta(description="Tries to redeem a code, by address and by user.")] = 5
+    upload_per_minute: Annotated[PerMinute, Meta(description="Uploads, and mails to try mail out.")] = 10
+    progress_per_minute: Annotated[PerMinute, Meta(description="Reports of what was watched.")] = 30
+    media_per_minute: Annotated[PerMinute, Meta(description="Parts of files.")] = 600
 
 
 class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):

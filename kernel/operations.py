@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from kernel import tenant_erasure
 from kernel.activation import switch
 from kernel.deployment import Deployment
 from kernel.errors import Invalid, NotFound
@@ -133,6 +134,16 @@ async def switch_tenant(deployment: Deployment, options: Namespace) -> str:
         found = await tenant_by_slug(db, options.slug)
         await change_tenant(db, found.id, is_active=options.active)
     return f"{found.slug} is {'enabled' if options.active else 'disabled'}."
+
+
+async def erase_tenant(deployment: Deployment, options: Namespace) -> str:
+    """Delete a disabled tenant with everything of it."""
+    if options.confirm != options.slug:
+        raise Invalid("Repeat the slug in --confirm: everything of the tenant will be gone.")
+    async with deployment.operator_session(None, "tenants-erase") as db:
+        found = await tenant_by_slug(db, options.slug)
+    await tenant_erasure.erase_tenant(deployment, found.id)
+    return f"{found.slug} is gone."
 
 
 async def tenant_plugins(deployment: Deployment, options: Namespace) -> str:

@@ -67,7 +67,7 @@ async def check_erasable(db: Db, tenant_id: UUID) -> None:
         raise TenantStillActive
 
 
-async def erase_tenant(deployment: Deployment, tenant_id: UUID, on_progress: Progress) -> None:
+async def erase_tenant(deployment: Deployment, tenant_id: UUID, on_progress: Progress | None = None) -> None:
     """Delete a disabled tenant and everything of it, also what plugins keep that are not loaded.
 
     Raises:
@@ -78,9 +78,9 @@ async def erase_tenant(deployment: Deployment, tenant_id: UUID, on_progress: Pro
         await check_erasable(db, tenant_id)
         tables = in_order_of_deletion(await db.rows(TenantTable, _TABLES))
     for number, name in enumerate(tables):
-        await on_progress(number, len(tables) + 1, name)
+        if on_progress is not None:
+            await on_progress(number, len(tables) + 1, name)
         await _delete_rows(deployment, tenant_id, name)
-    await on_progress(len(tables), len(tables) + 1, "files")
     async for key in deployment.storage.list_keys(f"{tenant_id}/"):
         await deployment.storage.delete(key)
     await _delete_jobs(deployment, tenant_id)

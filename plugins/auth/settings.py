@@ -16,22 +16,22 @@ Domain = Annotated[str, Meta(max_length=253, pattern=r"^[a-z0-9.-]+\.[a-z0-9-]+$
 class PasswordPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """Which characters a new password needs; that common and personal ones are refused is not for choice."""
 
-    min_length: Annotated[int, Meta(ge=8, le=64)] = 8
-    require_uppercase: bool = True
-    require_lowercase: bool = True
-    require_number: bool = True
-    require_special: bool = True
+    min_length: Annotated[int, Meta(ge=8, le=64, description="The fewest characters.")] = 8
+    require_uppercase: Annotated[bool, Meta(description="A capital letter is needed.")] = True
+    require_lowercase: Annotated[bool, Meta(description="A small letter is needed.")] = True
+    require_number: Annotated[bool, Meta(description="A digit is needed.")] = True
+    require_special: Annotated[bool, Meta(description="A special character is needed, such as ! or -.")] = True
 
 
 class ClaimNames(Struct, frozen=True, forbid_unknown_fields=True):
     """Under which names a provider says who somebody is."""
 
-    subject: ClaimName = "sub"
-    email: ClaimName = "email"
-    email_verified: ClaimName = "email_verified"
-    first_name: ClaimName = "given_name"
-    last_name: ClaimName = "family_name"
-    name: ClaimName = "name"
+    subject: Annotated[ClaimName, Meta(description="Who it is, for good.")] = "sub"
+    email: Annotated[ClaimName, Meta(description="The address.")] = "email"
+    email_verified: Annotated[ClaimName, Meta(description="Whether it has verified the address.")] = "email_verified"
+    first_name: Annotated[ClaimName, Meta(description="The first name.")] = "given_name"
+    last_name: Annotated[ClaimName, Meta(description="The last name.")] = "family_name"
+    name: Annotated[ClaimName, Meta(description="Both names in one, where it does not tell them apart.")] = "name"
 
 
 class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,13 +44,17 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     token_url: Annotated[Url, Meta(description="Of plain OAuth 2: where the code is exchanged.")] = ""
     userinfo_url: Annotated[Url, Meta(description="Of plain OAuth 2: where it says who the user is.")] = ""
     emails_url: Annotated[Url, Meta(description="Of plain OAuth 2: where GitHub and its like list addresses.")] = ""
-    client_id: Annotated[str, Meta(max_length=500)] = ""
-    client_secret: SecretText = ""
+    client_id: Annotated[str, Meta(max_length=500, description="The name by which it knows this site.")] = ""
+    client_secret: Annotated[SecretText, Meta(description="What it gave to this site with that name.")] = ""
     client_auth: Annotated[
         Literal["basic", "post"], Meta(description="How the secret is sent: in a header, or in the body.")
     ] = "basic"
-    scopes: Annotated[tuple[Scope, ...], Meta(max_length=30)] = ("openid", "email", "profile")
-    claims: ClaimNames = ClaimNames()
+    scopes: Annotated[tuple[Scope, ...], Meta(max_length=30, description="What it is asked to tell.")] = (
+        "openid",
+        "email",
+        "profile",
+    )
+    claims: Annotated[ClaimNames, Meta(description="Under which names it says who somebody is.")] = ClaimNames()
     trust_email: Annotated[
         bool, Meta(description="An address that it calls verified opens the account that has it here.")
     ] = False
@@ -82,15 +86,19 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class AuthSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `auth`."""
 
-    registration_open: bool = True
-    require_verified_email: bool = False
-    password: PasswordPolicy = PasswordPolicy()
-    mfa_required_for: tuple[Literal["admin", "instructor", "student"], ...] = ()
-    """Roles that need a second factor; without one their sessions can do nothing but set it up."""
+    registration_open: Annotated[bool, Meta(description="Everybody may make a student's account.")] = True
+    require_verified_email: Annotated[
+        bool, Meta(description="Nobody signs in before they have followed the link that was mailed to them.")
+    ] = False
+    password: Annotated[PasswordPolicy, Meta(description="What a new password needs.")] = PasswordPolicy()
+    mfa_required_for: Annotated[
+        tuple[Literal["admin", "instructor", "student"], ...],
+        Meta(description="Roles that need a second factor; their sessions can only set one up until they have it."),
+    ] = ()
     providers: Annotated[
         dict[ProviderId, Provider],
         Meta(max_length=20, description="Who else may say who somebody is, by a short name."),
     ] = {}
 
 
-SETTINGS = SettingsSpec("auth", AuthSettings, "Sign-in and registration")
+SETTINGS = SettingsSpec("auth", AuthSettings, "Sign-in and registration", public=("registration_open", "password"))

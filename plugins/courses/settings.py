@@ -1,6 +1,8 @@
 """What a tenant decides about its courses."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from kernel.settings import SettingsSpec
 
@@ -8,10 +10,12 @@ from kernel.settings import SettingsSpec
 class CoursesSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `courses`."""
 
-    public_catalogue: bool = False
-    """Whether those who are not signed in see the published courses."""
-    review_required: bool = False
-    """Whether instructors' courses are published by administrators alone."""
+    public_catalogue: Annotated[bool, Meta(description="Those who are not signed in see the published courses.")] = (
+        False
+    )
+    review_required: Annotated[
+        bool, Meta(description="Instructors' courses are published by administrators alone.")
+    ] = False
 
 
-SETTINGS = SettingsSpec("courses", CoursesSettings, "Courses")
+SETTINGS = SettingsSpec("courses", CoursesSettings, "Courses", public=("public_catalogue",))

@@ -10,7 +10,7 @@ from kernel.settings import SettingsSpec
 class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `media`."""
 
-    max_video_bytes: Annotated[int, Meta(ge=1, le=2**40)] = 4 * 1024**3
+    max_video_bytes: Annotated[int, Meta(ge=1, le=2**40, description="The largest video.")] = 4 * 1024**3
 
 
 SETTINGS = SettingsSpec("media", MediaSettings, "Files")

@@ -285,6 +285,21 @@ def test_tenant_is_disabled_and_enabled(run: Run, lab_settings: Settings, slug: 
     assert listed(run, lab_settings, slug)[3] == "active"
 
 
+def test_tenant_is_erased_once_it_is_disabled_and_confirmed(run: Run, lab_settings: Settings, slug: str) -> None:
+    run("things", "make", "box", "--tenant", slug, settings=lab_settings)
+    erase = ("tenants", "erase", slug, "--confirm")
+
+    active = run(*erase, slug, settings=lab_settings)
+    run("tenants", "disable", slug, settings=lab_settings)
+    unconfirmed = run(*erase, "other", settings=lab_settings)
+    gone = run(*erase, slug, settings=lab_settings)
+
+    assert active.sentence == "Disable the tenant first: a tenant that serves is not erased."
+    assert unconfirmed.sentence == "Repeat the slug in --confirm: everything of the tenant will be gone."
+    assert gone.out == f"{slug} is gone.\n"
+    assert f"{slug}\t" not in run("tenants", "list", settings=lab_settings).out
+
+
 def test_plugins_of_a_tenant_are_shown_and_switched(run: Run, lab_settings: Settings, slug: str) -> None:
     words = ("tenants", "plugins", slug)
     assert run(*words, settings=lab_settings).out == "lab acts.\n"
