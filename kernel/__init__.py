@@ -79,6 +79,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.problems": ("UnsupportedMedia", "as_domain_error", "problem_response"),
     "kernel.replicas": ("reads_only",),
     "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
+    "kernel.scoped_rows": ("ACTOR", "within"),
     "kernel.scopes": ("Scope", "reaches"),
     "kernel.settings": ("SecretText", "SettingsSpec"),
     "kernel.storage": (

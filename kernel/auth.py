@@ -78,8 +78,8 @@ class Actor(msgspec.Struct, frozen=True):
         """Whether the actor holds the permission in any scope."""
         return permission.name in self.grants
 
-    def limited_to(self, permission: Permission) -> UUID | None:
-        """Return the only owner whose rows the permission reaches: the actor's own id, or None for every row.
+    def reach(self, permission: Permission) -> Scope:
+        """Return how far the permission reaches for this actor, for a condition in SQL (`kernel.scoped_rows.within`).
 
         Raises:
             Forbidden: The actor does not hold the permission.
@@ -87,7 +87,17 @@ class Actor(msgspec.Struct, frozen=True):
         scope = self.scope(permission)
         if scope is None:
             raise Forbidden
-        return None if scope == "any" else self.id
+        return scope
+
+    def limited_to(self, permission: Permission) -> UUID | None:
+        """Return the only owner whose rows the permission reaches: the actor's own id, or None for every row.
+
+        For permissions that know no assigned rows; what is assigned counts as own here.
+
+        Raises:
+            Forbidden: The actor does not hold the permission.
+        """
+        return None if self.reach(permission) == "any" else self.id
 
 
 class Requires:

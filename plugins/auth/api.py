@@ -2,6 +2,7 @@
 
 from plugins.auth.actions.new_accounts import add_user, create_user
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
+from plugins.auth.file_sections import FileSection
 from plugins.auth.permissions import ROLES, Role
 from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, users_by_id
 from plugins.auth.schemas.texts import Email, PersonName
@@ -11,6 +12,7 @@ __all__ = [
     "ROLES",
     "CreateUserRequest",
     "Email",
+    "FileSection",
     "PersonName",
     "RegisteredPerson",
     "Role",

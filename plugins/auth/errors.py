@@ -246,3 +246,17 @@ class LastWayIn(Conflict):
 
     code = "auth.last_way_in"
     title = "This is the only way to sign in to your account. Add another one first."
+
+
+class NotAStudent(Conflict):
+    """Only students have a student's file."""
+
+    code = "auth.not_a_student"
+    title = "This is no student's account."
+
+
+class NotAnInstructor(Conflict):
+    """Only instructors have an instructor's profile."""
+
+    code = "auth.not_an_instructor"
+    title = "This is no instructor's account."

@@ -4,7 +4,7 @@ The row of an erased account stays, with nothing in it that points at anybody: o
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +17,20 @@ from plugins.auth.actions.second_factors import drop_second_factors
 from plugins.auth.queries.passkeys import passkeys_of
 from plugins.auth.queries.second_factors import factors_of, stored_totp
 from plugins.auth.queries.users import user_details
+from plugins.auth.schemas.files import InstructorProfileDetails
 from plugins.auth.schemas.passkeys import Passkey
 from plugins.auth.schemas.users import UserDetails
-from plugins.auth.tables import FailedLogin, Session, User, UserIdentity, UserPreferences, UserProfile, UserToken
+from plugins.auth.tables import (
+    FailedLogin,
+    InstructorProfile,
+    Session,
+    StudentFile,
+    User,
+    UserIdentity,
+    UserPreferences,
+    UserProfile,
+    UserToken,
+)
 
 NOBODY = ("Deleted", "account")
 _USER = bindparam("user", type_=Uuid)
@@ -57,6 +68,15 @@ _FAILED_LOGINS = (
 )
 _ERASE_FAILED_LOGINS = select(func.auth.forget_failed_logins(bindparam("person", type_=Uuid)))
 
+_STUDENT_FILE = select(StudentFile.education_level, StudentFile.enrollment_date, StudentFile.notes).where(
+    StudentFile.user_id == _USER
+)
+_ERASE_STUDENT_FILE = delete(StudentFile).where(StudentFile.user_id == _USER)
+_UNASSIGN = update(StudentFile).where(StudentFile.assigned_instructor == _USER).values(assigned_instructor=None)
+_INSTRUCTOR = select(
+    InstructorProfile.specialization, InstructorProfile.qualification, InstructorProfile.experience_years
+).where(InstructorProfile.user_id == _USER)
+_ERASE_INSTRUCTOR = delete(InstructorProfile).where(InstructorProfile.user_id == _USER)
 _PREFERENCES = select(UserPreferences.locale, UserPreferences.theme).where(UserPreferences.user_id == _USER)
 _ERASE_PREFERENCES = delete(UserPreferences).where(UserPreferences.user_id == _USER)
 _TOKENS = (
@@ -65,6 +85,14 @@ _TOKENS = (
     .order_by(UserToken.issued_at)
 )
 _ERASE_TOKENS = delete(UserToken).where(UserToken.user_id == _USER)
+
+
+class KeptFile(Struct, frozen=True):
+    """What the school keeps about a student."""
+
+    education_level: str | None
+    enrollment_date: date | None
+    notes: str | None
 
 
 class KeptPreferences(Struct, frozen=True):
@@ -164,6 +192,23 @@ async def _second_factors(db: Db, user_id: UUID) -> KeptSecondFactors:
     )
 
 
+async def _student_file(db: Db, user_id: UUID) -> list[KeptFile]:
+    return await db.rows(KeptFile, _STUDENT_FILE, user=user_id)
+
+
+async def _erase_student_file(db: Db, user_id: UUID) -> None:
+    await db.run(_ERASE_STUDENT_FILE, user=user_id)
+
+
+async def _instructor(db: Db, user_id: UUID) -> list[InstructorProfileDetails]:
+    return await db.rows(InstructorProfileDetails, _INSTRUCTOR, user=user_id)
+
+
+async def _erase_instructor(db: Db, user_id: UUID) -> None:
+    await db.run(_UNASSIGN, user=user_id)
+    await db.run(_ERASE_INSTRUCTOR, user=user_id)
+
+
 async def _preferences(db: Db, user_id: UUID) -> list[KeptPreferences]:
     return await db.rows(KeptPreferences, _PREFERENCES, user=user_id)
 
@@ -183,6 +228,8 @@ async def _erase_tokens(db: Db, user_id: UUID) -> None:
 PERSONAL_DATA = (
     # First, and so erased last: others may still look the address up.
     PersonalData(name="auth.account", title="Your account and profile", export=_account, erase=_erase_account),
+    PersonalData(name="auth.file", title="Your student file", export=_student_file, erase=_erase_student_file),
+    PersonalData(name="auth.instructor", title="Your instructor profile", export=_instructor, erase=_erase_instructor),
     PersonalData(name="auth.preferences", title="Your preferences", export=_preferences, erase=_erase_preferences),
     PersonalData(name="auth.mailed_links", title="Links we mailed", export=_tokens, erase=_erase_tokens),
     PersonalData(name="auth.sessions", title="Your sign-ins", export=_sessions, erase=_erase_sessions),

@@ -1,6 +1,7 @@
 """The manifest of auth and what it registers."""
 
 from collections.abc import Sequence
+from types import ModuleType
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -16,6 +17,7 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
+from plugins.auth import hookspecs
 from plugins.auth.cli import COMMANDS
 from plugins.auth.demo import STEPS
 from plugins.auth.events import EVENTS
@@ -108,3 +110,9 @@ def register_personal_data() -> Sequence[PersonalData]:
 def register_mail_templates() -> Sequence[MailTemplate]:
     """Return what is mailed."""
     return TEMPLATES
+
+
+@hookimpl
+def register_hookspecs() -> ModuleType:
+    """Return the hook by which others contribute to the files of students and instructors."""
+    return hookspecs

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Computed, Index, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.tables import NormalisedText, one_of, secret_column, table_base, tenant_reference, tenant_unique
@@ -72,6 +72,40 @@ class UserProfile(Base):
     searched: Mapped[str] = mapped_column(
         Computed("lower(normalize(first_name || ' ' || last_name, NFKC))", persisted=True)
     )
+
+
+class StudentFile(Base):
+    """What the school keeps about a student; how far they have come, other plugins tell (ADR 0020)."""
+
+    __tablename__ = "student_files"
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        tenant_reference("assigned_instructor", "auth.users", ondelete="SET NULL"),
+        tenant_unique("user_id"),
+        Index(None, "tenant_id", "assigned_instructor"),
+    )
+
+    user_id: Mapped[UUID]
+    education_level: Mapped[str | None]
+    enrollment_date: Mapped[date | None]
+    notes: Mapped[str | None] = mapped_column(comment="of the staff; the student does not see them in the file")
+    assigned_instructor: Mapped[UUID | None]
+
+
+class InstructorProfile(Base):
+    """What an instructor tells about their work."""
+
+    __tablename__ = "instructor_profiles"
+    __table_args__ = (
+        tenant_reference("user_id", "auth.users"),
+        tenant_unique("user_id"),
+        CheckConstraint("experience_years BETWEEN 0 AND 80", name="experience_years"),
+    )
+
+    user_id: Mapped[UUID]
+    specialization: Mapped[str | None]
+    qualification: Mapped[str | None]
+    experience_years: Mapped[int | None]
 
 
 class UserPreferences(Base):

@@ -13,8 +13,10 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
+from plugins.auth.api import FileSection
 from plugins.courses.demo import STEPS
 from plugins.courses.events import EVENTS
+from plugins.courses.file_sections import FILE_SECTIONS
 from plugins.courses.listeners import LISTENERS
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.personal_data import PERSONAL_DATA
@@ -83,3 +85,9 @@ def seed_demo() -> Sequence[DemoStep]:
 def register_personal_data() -> Sequence[PersonalData]:
     """Return what is kept about people."""
     return PERSONAL_DATA
+
+
+@hookimpl(optionalhook=True)
+def register_file_sections() -> Sequence[FileSection]:
+    """Return what stands in the files of students and instructors."""
+    return FILE_SECTIONS

@@ -35,6 +35,11 @@ OWN_PATH: dict[str, Body] = {
     "users_export": NO_BODY,
     "users_invite": NO_BODY,
     "users_end_session": NO_BODY,
+    "users_file": NO_BODY,
+    "users_update_file": lambda ids: {"education_level": "Taken"},
+    "users_progress": NO_BODY,
+    "users_instructor": NO_BODY,
+    "users_update_instructor": lambda ids: {"qualification": "Taken"},
     "users_reset_mfa": NO_BODY,
     "auth_passkeys_update": lambda ids: {"name": "Taken"},
     "auth_passkeys_delete": lambda ids: {"password": PASSWORD},
@@ -104,7 +109,7 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
 REFUSED_AT_ALL = {
     "admin": {"courses_enroll", "courses_drop", "access_codes_redeem", "reviews_create", "reviews_update"},
     "student": {
-        "users_delete", "users_export", "users_invite", "users_bulk",
+        "users_delete", "users_export", "users_invite", "users_update_file", "users_bulk",
         "users_reset_mfa",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
         "courses_delete", "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",

@@ -24,6 +24,8 @@ KEPT_BY = {
     "auth.recovery_codes": "auth.second_factors",
     "auth.sessions": "auth.sessions",
     "auth.totp_factors": "auth.second_factors",
+    "auth.instructor_profiles": "auth.instructor",
+    "auth.student_files": "auth.file",
     "auth.user_preferences": "auth.preferences",
     "auth.user_profiles": "auth.account",
     "auth.user_tokens": "auth.mailed_links",

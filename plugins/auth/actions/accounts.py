@@ -13,7 +13,6 @@ from sqlalchemy import Executable, bindparam, update
 
 from kernel.auth import Actor
 from kernel.db import Db
-from kernel.errors import NotFound
 from plugins.auth import rules
 from plugins.auth.actions.standing import change_standing
 from plugins.auth.permissions import UPDATE_USER
@@ -36,8 +35,7 @@ async def update_user(db: Db, actor: Actor, user_id: UUID, request: UpdateUserRe
         OwnAccount: Nobody changes their own role or status.
         LastAdmin: Nobody could administer the tenant any more.
     """
-    if actor.limited_to(UPDATE_USER) not in (None, user_id):
-        raise NotFound
+    await users.reached_user(db, actor, UPDATE_USER, user_id)
     changes = {name: value for name, value in structs.asdict(request).items() if value is not UNSET}
     standing = {name: changes.pop(name) for name in _OF_ACCOUNT & changes.keys()}
     if standing:

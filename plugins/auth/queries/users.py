@@ -7,14 +7,16 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Executable, Text, Uuid, and_, any_, bindparam, column, func, select
 
-from kernel.auth import Actor
+from kernel.auth import Actor, Permission
 from kernel.db import Db
 from kernel.errors import NotFound
 from kernel.routing import Page, rows_for
-from plugins.auth.permissions import READ_USER, Role
+from kernel.scoped_rows import ACTOR, within
+from kernel.scopes import Scope
+from plugins.auth.permissions import LIST_USERS, Role
 from plugins.auth.schemas.texts import Status, UserSort
 from plugins.auth.schemas.users import UserCard, UserDetails
-from plugins.auth.tables import User, UserProfile
+from plugins.auth.tables import StudentFile, User, UserProfile
 
 _WITH_PROFILE = and_(UserProfile.user_id == User.id, UserProfile.tenant_id == User.tenant_id)
 _CARD = (
@@ -45,6 +47,12 @@ _DETAILS = (
 )
 
 _matching = func.auth.matching(bindparam("words", type_=Text)).table_valued(column("id", Uuid), name="matching")
+_IS_ASSIGNED = (
+    select(StudentFile.id)
+    .where(StudentFile.user_id == User.id, StudentFile.tenant_id == User.tenant_id)
+    .where(StudentFile.assigned_instructor == ACTOR)
+    .exists()
+)
 # As an array, so that the accounts are fetched by their keys however many PostgreSQL expects.
 _IS_MATCHING = User.id == any_(func.array(select(_matching.c.id).scalar_subquery(), type_=ARRAY(Uuid)))
 # By id is by time: ids grow.
@@ -56,6 +64,11 @@ _ORDERS: Mapping[UserSort, tuple[ColumnElement[Any], ...]] = {
     "created_at": (User.id.asc(),),
     "-created_at": (User.id.desc(),),
 }
+
+
+def _within(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a scope reaches an account: one's own, those of students assigned to one, or any."""
+    return within(scope, own=User.id == ACTOR, assigned=_IS_ASSIGNED)
 
 
 async def user_details(db: Db, user_id: UUID) -> UserDetails:
@@ -70,21 +83,27 @@ async def user_details(db: Db, user_id: UUID) -> UserDetails:
     return user
 
 
-async def visible_user(db: Db, actor: Actor, user_id: UUID) -> UserDetails:
-    """Return an account that the actor may see.
-
-    Needs: auth.user.read
+async def reached_user(db: Db, actor: Actor, permission: Permission, user_id: UUID) -> UserDetails:
+    """Return an account that a permission reaches for the actor.
 
     Raises:
         NotFound: There is none, or not for this actor.
+        Forbidden: The actor does not hold the permission.
     """
-    if actor.limited_to(READ_USER) not in (None, user_id):
+    user = await db.row(UserDetails, _reached(actor.reach(permission)), id=user_id, actor=actor.user_id)
+    if user is None:
         raise NotFound
-    return await user_details(db, user_id)
+    return user
+
+
+@cache
+def _reached(scope: Scope) -> Executable:
+    return _DETAILS.where(_within(scope))
 
 
 async def users_page(
     db: Db,
+    actor: Actor,
     *,
     role: Role | None,
     status: Status | None,
@@ -99,16 +118,16 @@ async def users_page(
     """
     wanted = {"role": role, "status": status, "words": q}
     given = {name: value for name, value in wanted.items() if value is not None}
-    page, total = _list_statements(frozenset(given), sort)
-    items = await db.rows(UserCard, page, most=rows_for(limit), skip=offset, **given)
-    return Page(items, await db.value(total, **given), rows_for(limit), offset)
+    page, total = _list_statements(frozenset(given), sort, actor.reach(LIST_USERS))
+    items = await db.rows(UserCard, page, actor=actor.user_id, most=rows_for(limit), skip=offset, **given)
+    return Page(items, await db.value(total, actor=actor.user_id, **given), rows_for(limit), offset)
 
 
 @cache
-def _list_statements(filters: frozenset[str], sort: UserSort) -> tuple[Executable, Executable]:
-    """Return the statements for a page and its total, for the filters with these names."""
+def _list_statements(filters: frozenset[str], sort: UserSort, scope: Scope) -> tuple[Executable, Executable]:
+    """Return the statements for a page and its total, for the filters with these names and within a scope."""
     conditions = {"role": User.role == bindparam("role"), "status": User.status == bindparam("status")}
-    chosen = [User.deleted_at.is_(None), *(conditions[name] for name in sorted(filters - {"words"}))]
+    chosen = [User.deleted_at.is_(None), _within(scope), *(conditions[name] for name in sorted(filters - {"words"}))]
     page = select(*_CARD).join(UserProfile, _WITH_PROFILE).where(*chosen)
     total = select(func.count()).select_from(User).where(*chosen)
     if "words" in filters:

@@ -5,6 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from plugins.auth.routes import (
     devices,
     federation,
+    files,
     identities,
     me,
     passkeys,
@@ -27,5 +28,6 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *identities.HANDLERS,
     *devices.HANDLERS,
     *users.HANDLERS,
+    *files.HANDLERS,
     *personal_data.HANDLERS,
 )

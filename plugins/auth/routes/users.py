@@ -34,6 +34,7 @@ Search = Annotated[
 @get("/users", guards=[requires(LIST_USERS)], opt=reads_only(), operation_id="users_list")
 async def list_users(
     db: Db,
+    actor: Actor,
     role: FromQuery[Role | None] = None,
     status: FromQuery[Status | None] = None,
     q: Search = None,
@@ -42,7 +43,7 @@ async def list_users(
     offset: Offset = 0,
 ) -> Page[UserCard]:
     """Return the tenant's accounts, by name unless asked otherwise."""
-    return await users.users_page(db, role=role, status=status, q=q, sort=sort, limit=limit, offset=offset)
+    return await users.users_page(db, actor, role=role, status=status, q=q, sort=sort, limit=limit, offset=offset)
 
 
 @post("/users", guards=[requires(CREATE_USER)], operation_id="users_create")
@@ -54,7 +55,7 @@ async def create_user(db: Db, data: JSONBody[CreateUserRequest]) -> UserDetails:
 @get("/users/{user_id:uuid}", guards=[requires(READ_USER)], opt=reads_only(), operation_id="users_get")
 async def read_user(db: Db, actor: Actor, user_id: FromPath[UUID]) -> UserDetails:
     """Return an account: administrators any, everybody their own."""
-    return await users.visible_user(db, actor, user_id)
+    return await users.reached_user(db, actor, READ_USER, user_id)
 
 
 @patch("/users/{user_id:uuid}", guards=[requires(UPDATE_USER)], operation_id="users_update")
