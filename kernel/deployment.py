@@ -34,7 +34,10 @@ class Deployment:
         self.smtp = server_from_url(settings.smtp_url)
         self.mail_from = parse_mail_from(settings.mail_from)
         self.storage: Storage = storage_from_url(
-            settings.storage_url, public_url=settings.storage_public_url, redirects=settings.storage_redirect
+            settings.storage_url,
+            public_url=settings.storage_public_url,
+            redirects=settings.storage_redirect,
+            proxy_path=settings.storage_proxy_path,
         )
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)

@@ -17,11 +17,13 @@ from kernel.answer_headers import Header, standing_headers
 from kernel.deployment import Deployment
 from kernel.metrics import RequestMetrics
 from kernel.settings import Settings
+from kernel.storage.responses import PROXIED_PATH
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 LIVE_PATH = "/health/live"
 _ALIVE = b'{"status":"ok"}'
+_PROXY_ORDERS = frozenset({b"x-accel-redirect", b"x-sendfile"})
 log = structlog.get_logger("kernel.access")
 
 
@@ -110,7 +112,10 @@ class Observed:
 
     def _headers(self, message: Any, scope: Any, request_id: str) -> list[Header]:
         state = scope["state"]
-        headers = list(message["headers"])
+        # Only the kernel's own storage tells the proxy what to send (`kernel.storage.responses`).
+        headers = [pair for pair in message["headers"] if pair[0].lower() not in _PROXY_ORDERS]
+        if path := state.get(PROXIED_PATH):
+            headers.append((b"x-accel-redirect", path.encode()))
         names = {name for name, _ in headers}
         headers += [pair for pair in self._standing if pair[0] not in names]
         headers.append((b"x-request-id", request_id.encode()))

@@ -22,6 +22,7 @@ from kernel.shapes import SECRET, struct_shape
 PREFIX = "COLLEGIUM_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # A name has a letter in its last part, so that a mistyped network is not taken for one.
+_PROXY_PATH = re.compile(r"/[a-z0-9_-]+/?")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*(?=[0-9-]*[A-Za-z])[A-Za-z0-9-]{1,63}")
 _POSTGRESQL = ("postgresql+asyncpg://",)
 _SCHEMES: Mapping[str, tuple[str, ...]] = {
@@ -71,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`file:///absolute/directory` or `s3://key:secret@host:port/bucket?region=us-east-1`."""
     storage_public_url: str = ""
     """By which browsers reach the S3 server, if not by the address in `storage_url`."""
+    storage_proxy_path: str = ""
+    """Internal location of nginx, such as `/stored/`, by which it sends the files of a directory (X-Accel-Redirect)."""
     storage_redirect: bool = True
     """Send browsers to the S3 server for files, by addresses that live for a minute; else we send them ourselves."""
     secret_keys: tuple[str, ...] = ()
@@ -228,6 +231,8 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must be between {least} and {most}, not {value}.")
     if settings.public_url and not _is_origin(settings.public_url):
         raise SettingsError("public_url must be scheme and host, and a port if it is unusual: https://learn.example.")
+    if settings.storage_proxy_path and not _PROXY_PATH.fullmatch(settings.storage_proxy_path):
+        raise SettingsError("storage_proxy_path must be a path such as /stored/.")
     if settings.storage_public_url and not _is_origin(settings.storage_public_url):
         raise SettingsError("storage_public_url must be scheme and host, and a port if it is unusual.")
     _check_hosts(settings)

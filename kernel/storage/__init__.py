@@ -57,13 +57,14 @@ __all__ = [
 ]
 
 
-def storage_from_url(url: str, *, public_url: str = "", redirects: bool = True) -> Storage:
+def storage_from_url(url: str, *, public_url: str = "", redirects: bool = True, proxy_path: str = "") -> Storage:
     """Return the storage that the setting `storage_url` names; `prepare` it before use.
 
     Args:
         url: A directory (`file:///absolute/directory`) or a bucket (`kernel.storage.s3_place`).
         public_url: By which browsers reach the server of the bucket, if not the same.
         redirects: Whether they are sent there.
+        proxy_path: The internal location by which nginx sends the files of the directory.
 
     Raises:
         ValueError: No storage has such an address; the message says which addresses there are.
@@ -81,4 +82,4 @@ def storage_from_url(url: str, *, public_url: str = "", redirects: bool = True) 
     path = Path(unquote(parts.path))
     if parts.netloc or parts.query or parts.fragment or not path.is_absolute():
         raise ValueError("COLLEGIUM_STORAGE_URL is not of the form file:///absolute/directory.")
-    return DirectoryStorage(path)
+    return DirectoryStorage(path, proxy_path=proxy_path)

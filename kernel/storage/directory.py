@@ -38,12 +38,18 @@ ABANDONED_AFTER = timedelta(days=1)
 
 
 class DirectoryStorage:
-    """A `Storage` in a directory, which `prepare` makes if it is not there."""
+    """A `Storage` in a directory, which `prepare` makes if it is not there.
+
+    Args:
+        root: The directory.
+        proxy_path: Where nginx finds it, as an internal location such as `/stored/`; empty if we send files ourselves.
+    """
 
     direct_origin = ""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, proxy_path: str = "") -> None:
         self._root = root
+        self._proxy_path = proxy_path
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
 
     async def prepare(self) -> None:
@@ -98,6 +104,11 @@ class DirectoryStorage:
         """Return None: nobody but us reaches the directory."""
         check_key(key)
         return None
+
+    def internal_path(self, key: str) -> str:
+        """Return the object's path below the proxy's location."""
+        check_key(key)
+        return f"{self._proxy_path.rstrip('/')}/{key}" if self._proxy_path else ""
 
     async def delete(self, key: str) -> None:
         """Remove the file, and the directory of its parts with the last of them."""

@@ -132,6 +132,10 @@ class Storage(Protocol):
         """
         ...
 
+    def internal_path(self, key: str) -> str:
+        """Return the path by which the proxy in front of us sends the object for us; empty if none does."""
+        ...
+
     async def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""
         ...

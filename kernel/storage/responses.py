@@ -23,6 +23,8 @@ from kernel.storage.objects import Storage, StoredObject
 from kernel.storage.preconditions import Validators, check_match, is_not_modified, is_range_current
 from kernel.storage.ranges import ByteRange, parse_range
 
+PROXIED_PATH = "proxied_path"
+"""Where in a request's state the path stands that the proxy shall send."""
 _INERT = "default-src 'none'; sandbox"
 
 
@@ -35,7 +37,9 @@ def ranged_response(
     disposition: Disposition = "inline",
     filename: str | None = None,
 ) -> ASGIResponse:
-    """Answer a GET or HEAD for the object: 200, 206 or 304; or 302 to the storage's own server (`direct_address`).
+    """Answer a GET or HEAD for the object: 200, 206 or 304.
+
+    Where the storage's own server (`direct_address`) or our proxy (`internal_path`) sends objects, it leads there.
 
     Args:
         storage: Where the object is.
@@ -60,6 +64,8 @@ def ranged_response(
     if elsewhere is not None:
         # Ranges and conditions are between the client and that server, whose validators are others than ours.
         return ASGIResponse(status_code=302, headers={"Location": elsewhere, "Cache-Control": "private, no-store"})
+    if inside := storage.internal_path(stored.key):
+        return ProxiedResponse(inside, {**content, "Cache-Control": "private, no-store"})
     current = Validators(f'"{stored.sha256}"', stored.modified_at.replace(microsecond=0))
     check_match(headers, current)
     answer = {
@@ -81,6 +87,22 @@ def ranged_response(
     if method == "HEAD" or span.start == span.end:
         return ASGIResponse(status_code=200, headers=answer, is_head_response=True)
     return ObjectResponse(storage, stored.key, span, status_code=206 if wanted else 200, headers=answer)
+
+
+class ProxiedResponse(ASGIResponse):
+    """An answer whose body our proxy adds; the header that tells it so is written by the outermost application alone.
+
+    So nothing else, such as a header that a plugin copies from somewhere, can make the proxy send what lies there.
+    """
+
+    def __init__(self, path: str, headers: Mapping[str, str]) -> None:
+        super().__init__(headers=dict(headers))
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the headers."""
+        scope["state"][PROXIED_PATH] = self._path
+        await super().__call__(scope, receive, send)
 
 
 class ObjectResponse(ASGIResponse):

@@ -115,6 +115,11 @@ class S3Storage:
             return None
         return self._bucket.address(key, ADDRESS_LIFETIME_S, method, content_type, disposition)
 
+    def internal_path(self, key: str) -> str:
+        """Return none: the proxy does not reach the bucket."""
+        check_key(key)
+        return ""
+
     async def delete(self, key: str) -> None:
         """Remove the object."""
         check_key(key)

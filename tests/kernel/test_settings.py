@@ -1,6 +1,8 @@
 """Deployment settings: where they come from and what a mistake says."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,6 +157,9 @@ def test_headers_of_every_answer_can_be_changed_and_media_hosts_added() -> None:
         "media-src 'self' https://media.example https://s3.example:9000; "
         "connect-src 'self' https://media.example https://s3.example:9000"
     )
+    assert standing_headers(settings, "https://s3.example:9000") == standing_headers(settings)
+    bucket = dict(standing_headers(load_settings({}, {}), "https://files.example"))
+    assert b"media-src 'self' https://files.example;" in bucket[b"content-security-policy"]
     own = load_settings({"security_headers": ("Content-Security-Policy: default-src 'none'",)}, {})
     assert (b"content-security-policy", b"default-src 'none'") in standing_headers(own)
 
@@ -172,3 +177,22 @@ def test_headers_of_every_answer_can_be_changed_and_media_hosts_added() -> None:
 def test_a_header_or_host_that_cannot_stand_is_refused(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} holds"):
         load_settings({name: (value,)}, {})
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"smtp_url": "smtp://mail.test"}, "With smtp_url set, COLLEGIUM_MAIL_FROM must say who sends the mails."),
+        ({"mails_per_hour": 0}, "mails_per_hour must be between 1 and 10000000, not 0."),
+        (
+            {"storage_public_url": "files.test"},
+            "storage_public_url must be scheme and host",
+        ),
+        ({"storage_public_url": "https://files.test/x"}, "storage_public_url must be scheme and host"),
+        ({"storage_proxy_path": "stored"}, "storage_proxy_path must be a path such as /stored/."),
+        ({"storage_proxy_path": "/../etc/"}, "storage_proxy_path must be a path such as /stored/."),
+    ],
+)
+def test_mail_and_storage_that_cannot_be_are_refused(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        load_settings(values, {})

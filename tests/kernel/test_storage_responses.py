@@ -16,12 +16,13 @@ import httpx
 import msgspec
 import pytest
 import uvicorn
-from litestar import Litestar, Request, Response, route
+from litestar import Litestar, Request, Response, get, route
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from kernel.errors import DomainError
 from kernel.ids import new_id
+from kernel.observability import Observed
 from kernel.storage import DirectoryStorage, StoredObject, ranged_response
 from kernel.storage.directory import READ_BYTES
 
@@ -341,3 +342,33 @@ async def test_a_damaged_object_breaks_the_connection_off(served: Served, caplog
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
         "Exception in ASGI application\n"
     ]
+
+
+# --- sent by the proxy -----------------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_is_told_what_to_send_by_the_kernel_alone(tmp_path: Path) -> None:
+    storage = DirectoryStorage(tmp_path, proxy_path="/stored/")
+    await storage.prepare()
+    stored = await put(storage, b"data")
+
+    @route("/object", http_method=["GET", "HEAD"])
+    async def send_object(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return ranged_response(storage, stored, headers=request.headers, method=request.method)
+
+    @get("/forged")
+    async def send_forged() -> Response[str]:
+        return Response("ours", headers={"X-Accel-Redirect": f"/stored/{stored.key}", "X-Sendfile": "/etc/passwd"})
+
+    app: Any = Observed(Litestar([send_object, send_forged], openapi_config=None))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://school.test") as client:
+        for answer in (await client.get("/object", headers={"Range": "bytes=1-2"}), await client.head("/object")):
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert answer.headers["x-accel-redirect"] == f"/stored/{stored.key}"
+            assert answer.headers["content-type"] == "video/mp4"
+            assert answer.headers["content-disposition"] == "inline"
+            assert answer.headers["cache-control"] == "private, no-store"
+        forged = await client.get("/forged")
+        assert forged.text == "ours"
+        assert {"x-accel-redirect", "x-sendfile"}.isdisjoint(forged.headers)
+    await storage.aclose()
