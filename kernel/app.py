@@ -17,6 +17,7 @@ from kernel.auth import Actor
 from kernel.boot_checks import API
 from kernel.db import Db
 from kernel.deployment import Deployment
+from kernel.description import with_refusals
 from kernel.door import Door
 from kernel.health import health_routes
 from kernel.late_faults import unmountable
@@ -73,7 +74,10 @@ def create_app(deployment: Deployment, lifespan: Sequence[Lifespan] = ()) -> Lit
     """
 
     def assemble() -> Litestar:
-        routes: list[ControllerRouterHandler] = [Router(API, route_handlers=OWN_ROUTES), *mount(deployment.registry)]
+        routes: list[ControllerRouterHandler] = [
+            Router(API, route_handlers=[with_refusals(each) for each in OWN_ROUTES]),
+            *mount(deployment.registry),
+        ]
         routes += [*health_routes(deployment), *metrics_routes(deployment)]
         routes += [*reader_routes(), *demo_mail_routes(deployment)]
         return _assemble(deployment, routes, lifespan)

@@ -4,6 +4,7 @@ Each refusal names the plugin, its file and the reason. What becomes of a refuse
 manifest itself is checked in `kernel.plugin`, tables in `kernel.tables`.
 """
 
+import inspect
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -175,7 +176,7 @@ def check_routes(
                 _check_guards(plugin, handler, known)
                 if is_reading(handler) and not handler.http_methods <= {"GET", "HEAD"}:
                     raise _broken(plugin, handler, "only reads, it says, and takes another method than GET.")
-                if is_idempotent(handler) and "db" not in handler.parsed_fn_signature.parameters:
+                if is_idempotent(handler) and "db" not in inspect.signature(handler.fn).parameters:
                     raise _broken(plugin, handler, "is idempotent and asks for no db, where its key would be kept.")
                 _check_options(plugin, handler)
                 _check_operation(plugin, handler, operations)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 
 from kernel.auth import public
 from kernel.deployment import Deployment
@@ -30,8 +32,15 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def health_routes(deployment: Deployment) -> list[HTTPRouteHandler]:
     """Return the handler; it counts against no limit and asks for no tenant."""
+    unready = ResponseSpec(Readiness, generate_examples=False, description="A part does not answer.")
 
-    @get("/health/ready", guards=[public], opt={"door": "none"}, operation_id="health_ready")
+    @get(
+        "/health/ready",
+        guards=[public],
+        opt={"door": "none"},
+        operation_id="health_ready",
+        responses={HTTPStatus.SERVICE_UNAVAILABLE: unready},
+    )
     async def ready(request: Request[Any, Any, Any]) -> Response[Readiness]:
         """Say whether database, Redis, storage and migrations are in order."""
         checks = await readiness_checks(deployment)

@@ -6,17 +6,19 @@ meanwhile waits for that row. Refusals are not kept. Which routes take a key is 
 """
 
 import asyncio
+import inspect
 import zlib
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import HeaderParameter
 from sqlalchemy import bindparam, delete, func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -30,6 +32,15 @@ IDEMPOTENT = "idempotent"
 _MOST_KEPT = 4_000_000
 _LARGE_BYTES = 64_000
 _NO_PART_OF_THE_REQUEST = frozenset({"db", "actor", "request", "scope", "headers", "cookies", "state"})
+
+_PARAMETER = "idempotency_key"
+_Header = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="A repetition under the same key gets the first answer, for a day; nothing is done twice.",
+    ),
+]
 
 _EXPIRED = IdempotencyKey.created_at < func.now() - text("interval '24 hours'")
 _ROW: dict[str, Any] = {name: bindparam(name) for name in ("id", "actor_id", "key", "fingerprint")}
@@ -91,6 +102,7 @@ def answering_once(handler: HTTPRouteHandler) -> HTTPRouteHandler:
     @wraps(act)
     async def answer(**given: Any) -> Any:
         db: Db = given["db"]
+        given.pop(_PARAMETER)
         if not db.origin.idempotency_key or db.origin.actor_id is None:
             return await act(**given)
         request = {name: value for name, value in given.items() if name not in _NO_PART_OF_THE_REQUEST}
@@ -99,6 +111,11 @@ def answering_once(handler: HTTPRouteHandler) -> HTTPRouteHandler:
             return await repeatable.kept_answer()
         return await repeatable.keep(status, await act(**given))
 
+    # So that the header stands in the API's description; its value has come with `db`.
+    signature = inspect.signature(act)
+    parameter = inspect.Parameter(_PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=_Header, default=None)
+    vars(answer)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), parameter])
+    answer.__annotations__ = {**act.__annotations__, _PARAMETER: _Header}
     copied = copy(handler)
     copied(answer)
     return copied

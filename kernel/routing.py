@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
 
 from kernel.boot_checks import API
+from kernel.description import with_refusals
 from kernel.errors import Invalid
 from kernel.idempotency import answering_once, is_idempotent
 from kernel.problems import UnsupportedMedia, field_error
@@ -83,5 +84,5 @@ def mount(registry: Registry) -> list[Router]:
 
 
 def _router(plugin: str, handlers: Sequence[HTTPRouteHandler]) -> Router:
-    mounted = [answering_once(each) if is_idempotent(each) else each for each in handlers]
+    mounted = [with_refusals(answering_once(each) if is_idempotent(each) else each) for each in handlers]
     return Router("/", route_handlers=mounted, tags=[plugin], opt={"plugin": plugin})

@@ -44,7 +44,12 @@ async def list_entries(
     return await audit_page(db, wanted, before=before, limit=limit)
 
 
-@get("/audit-logs/export", guards=[requires(READ_AUDIT_LOG)], operation_id="audit_logs_export")
+@get(
+    "/audit-logs/export",
+    guards=[requires(READ_AUDIT_LOG)],
+    media_type="text/csv",
+    operation_id="audit_logs_export",
+)
 async def export_entries(
     db: Db,
     user: FromQuery[UUID | None] = None,

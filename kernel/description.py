@@ -1,0 +1,38 @@
+"""What the API's description says of every operation besides its own answer: how it may refuse.
+
+The document itself is shown by `kernel.reader`.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+
+from kernel.problems import MEDIA_TYPE, Problem
+
+_REFUSALS: Mapping[int, str] = {
+    400: "The request is not valid; `errors` names the fields.",
+    401: "Nobody is signed in, or the credential no longer counts.",
+    403: "The person may not do this, or the request came from another site.",
+    404: "It does not exist, or not for this person.",
+    409: "The present state does not allow it.",
+    413: "The body is too large.",
+    415: "The body is not of the type that the operation reads.",
+    429: "Too many requests; `Retry-After` says when to come again.",
+    503: "A part does not answer or the work took too long; `Retry-After` says when to come again.",
+}
+_PROBLEMS = {
+    status: ResponseSpec(Problem, generate_examples=False, description=title, media_type=MEDIA_TYPE)
+    for status, title in _REFUSALS.items()
+}
+_EMPTY = ResponseSpec(None, generate_examples=False, description="It is done; there is nothing to say.")
+
+
+def with_refusals(handler: HTTPRouteHandler) -> HTTPRouteHandler:
+    """Return a copy of the handler whose description names every way of refusing; its own words come first."""
+    copied = copy(handler)
+    # Litestar describes the body of a `Response[None]`, which has none.
+    empty: Mapping[int, ResponseSpec] = {204: _EMPTY} if handler.status_code == 204 else {}
+    copied.responses = {**_PROBLEMS, **empty, **(handler.responses or {})}
+    return copied
