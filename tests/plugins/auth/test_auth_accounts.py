@@ -8,10 +8,13 @@ import httpx
 import pytest
 from sqlalchemy import bindparam, func, select, update
 
+from kernel.app import opened
 from kernel.auth import Actor
+from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.errors import DomainError
 from kernel.ids import new_id
+from kernel.settings import Settings
 from kernel.tables import AuditLog
 from kernel.testing import PASSWORD, FakeClock, Person, School
 from plugins.auth.actions import accounts
@@ -82,6 +85,33 @@ WHO_MAY: list[tuple[str, str, Any, dict[str, int]]] = [
         {"owner": 403, "student": 404, "instructor": 404, "admin": 200, "foreign admin": 404},
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("row", "admin", "instructor", "student", "anonymous"),
+    [
+        ("Users - View All", 200, 403, 403, 401),
+        ("Users - Create", 201, 403, 403, 401),
+        ("Users - Edit Any", 200, 404, 404, 401),
+        ("Users - Edit Own", 200, 200, 200, 401),
+    ],
+)
+async def test_users_of_the_rbac_table(
+    school: School, row: str, admin: int, instructor: int, student: int, anonymous: int
+) -> None:
+    other = await make_user(school)
+    found = {}
+    for role in ("admin", "instructor", "student", ""):
+        person: Any = await school.person(role) if role else await school.client()
+        own = person.id if role else other
+        method, path, body = {
+            "Users - View All": ("GET", "/users", None),
+            "Users - Create": ("POST", "/users", {**NEW, "email": fresh_email(school)}),
+            "Users - Edit Any": ("PATCH", f"/users/{other}", {"bio": "Edited."}),
+            "Users - Edit Own": ("PATCH", f"/users/{own}", {"bio": "Mine."}),
+        }[row]
+        found[role] = (await person.request(method, path, json=body)).status_code
+    assert found == {"admin": admin, "instructor": instructor, "student": student, "": anonymous}
 
 
 @pytest.mark.parametrize(("method", "path", "body", "statuses"), WHO_MAY)
@@ -321,16 +351,18 @@ async def test_last_admin_stays(school: School) -> None:
 @pytest.mark.parametrize("change", [{"role": "student"}, {"status": "suspended"}])
 @pytest.mark.parametrize("turn", range(3))
 async def test_admins_who_remove_each_other_at_the_same_time_leave_one(
-    school: School, change: dict[str, Any], turn: int
+    school: School, settings: Settings, change: dict[str, Any], turn: int
 ) -> None:
+    """Half of them at another process of the deployment."""
     admins = [await make_user(school, "admin") for _ in range(4)]
     ready = asyncio.Barrier(len(admins))
 
-    async def remove_next(index: int) -> str:
+    async def remove_next(index: int, deployment: Deployment) -> str:
         actor = Actor(school.id, admins[index], "admin", grants=school.tenant.grants("admin"))
         target = admins[(index + 1) % len(admins)]
         try:
-            async with school.db(actor.id) as db:
+            origin = Origin(school.id, actor.id)
+            async with deployment.database.transaction(origin, school.tenant) as db:
                 await db.driver()
                 await ready.wait()
                 await accounts.update_user(db, actor, target, UpdateUserRequest(**change))
@@ -338,7 +370,9 @@ async def test_admins_who_remove_each_other_at_the_same_time_leave_one(
             return error.code
         return "removed"
 
-    outcomes = await asyncio.gather(*(remove_next(index) for index in range(len(admins))))
+    async with opened(settings) as second:
+        processes = (school.deployment, second)
+        outcomes = await asyncio.gather(*(remove_next(index, processes[index % 2]) for index in range(len(admins))))
     assert sorted(outcomes) == ["auth.last_admin", "removed", "removed", "removed"]
     async with school.db() as db:
         assert await db.value(_ACTIVE_ADMINS) == 1
