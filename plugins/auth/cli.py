@@ -34,7 +34,7 @@ async def create_admin(
         request = msgspec.convert(values, CreateUserRequest)
     except msgspec.ValidationError as error:
         raise Invalid(f"{error}.") from None
-    user = await new_accounts.add_user(db, request, is_operator=is_operator)
+    user = await new_accounts.add_user(db, None, request, is_operator=is_operator)
     return f"{user.email} is an administrator of {db.tenant.slug}."
 
 

@@ -164,6 +164,13 @@ class OwnAccount(Forbidden):
     title = "You cannot change your own role or status."
 
 
+class BeyondOwnRole(Forbidden):
+    """Nobody decides about a role above their own, whatever they were given (rule 27)."""
+
+    code = "auth.beyond_own_role"
+    title = "Only somebody of this role can decide about it."
+
+
 class LastAdmin(Conflict):
     """Without this account nobody could administer the tenant."""
 

@@ -6,6 +6,7 @@ from kernel.auth import Permission
 
 Role = Literal["admin", "instructor", "student"]
 ROLES: tuple[Role, ...] = get_args(Role)
+"""The mightiest first."""
 
 LIST_USERS = Permission("auth.user.list", "List and search accounts", {"admin": "any"}, scopes=("any", "assigned"))
 READ_USER = Permission(

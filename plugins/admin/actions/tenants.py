@@ -79,7 +79,7 @@ async def _invite(db: Db, tenant_id: UUID, person: FirstAdministrator) -> None:
     tenant = await db.deployment.tenants.by_id(tenant_id)
     origin = structs.replace(db.origin, tenant_id=tenant_id, idempotency_key="")
     async with db.deployment.database.transaction(origin, tenant) as theirs:
-        await auth.add_user(theirs, auth.CreateUserRequest(role="admin", **structs.asdict(person)))
+        await auth.add_user(theirs, None, auth.CreateUserRequest(role="admin", **structs.asdict(person)))
 
 
 async def update_tenant(db: Db, actor: Actor, tenant_id: UUID, request: UpdateTenantRequest) -> TenantDetails:

@@ -6,12 +6,14 @@ from msgspec import Struct, structs
 from sqlalchemy import bindparam, insert
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
+from kernel.auth import Actor
 from kernel.db import Db
 from kernel.events import publish
 from kernel.tables import normalised
 from plugins.auth import passwords
 from plugins.auth.actions.invitations import invite
 from plugins.auth.actions.new_passwords import hash_new_password
+from plugins.auth.actions.standing import check_role_within_reach
 from plugins.auth.actions.tries import count_mail
 from plugins.auth.errors import EmailTaken, RegistrationClosed
 from plugins.auth.events import MailAddress, MailRequested, RegisteredPerson, UserRegistered
@@ -104,15 +106,26 @@ async def add_federated(db: Db, person: RegisteredPerson, *, role: str) -> UUID 
     return user_id
 
 
-async def add_user(db: Db, request: CreateUserRequest, *, is_operator: bool = False) -> UserDetails:
+async def add_user(
+    db: Db, actor: Actor | None, request: CreateUserRequest, *, is_operator: bool = False
+) -> UserDetails:
     """Make an account for somebody; without a password they are invited by mail to choose one.
 
     Needs: auth.user.create
 
+    Args:
+        db: The transaction.
+        actor: Who makes it; None for what operators do from outside of the tenant.
+        request: The account.
+        is_operator: Whether it works across tenants.
+
     Raises:
+        BeyondOwnRole: The role is above the actor's.
         EmailTaken: Another account has the address.
         PasswordRefused: The password breaks the policy.
     """
+    if actor is not None:
+        check_role_within_reach(actor.role, request.role)
     account = NewAccount(
         email=normalised(request.email),
         first_name=request.first_name,

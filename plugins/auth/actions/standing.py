@@ -11,8 +11,8 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import Forbidden, NotFound
 from plugins.auth.actions import sessions
-from plugins.auth.errors import LastAdmin, OwnAccount
-from plugins.auth.permissions import MANAGE_USER, Role
+from plugins.auth.errors import BeyondOwnRole, LastAdmin, OwnAccount
+from plugins.auth.permissions import MANAGE_USER, ROLES, Role
 from plugins.auth.schemas.texts import BulkAction, Status
 from plugins.auth.schemas.users import BulkRequest, BulkResult
 from plugins.auth.tables import User
@@ -42,6 +42,7 @@ async def change_standing(db: Db, actor: Actor, user_id: UUID, changes: Mapping[
         NotFound: There is no such account.
         Forbidden: Role and status are for administrators.
         OwnAccount: Nobody changes their own role or status.
+        BeyondOwnRole: The account's role, or the new one, is above the actor's.
         LastAdmin: Nobody could administer the tenant any more.
     """
     if not actor.may(MANAGE_USER):
@@ -50,6 +51,7 @@ async def change_standing(db: Db, actor: Actor, user_id: UUID, changes: Mapping[
         raise OwnAccount
     before, is_last_admin = await locked_standing(db, user_id)
     after = structs.replace(before, **changes)
+    check_role_within_reach(actor.role, before.role, after.role)
     if is_last_admin and (after.role, after.status) != ("admin", "active"):
         raise LastAdmin
     await db.run(_set_standing(frozenset(changes)), of_user=user_id, **changes)
@@ -76,6 +78,18 @@ async def change_many(db: Db, actor: Actor, request: BulkRequest) -> BulkResult:
     for user_id in ids:
         await change_standing(db, actor, user_id, {"status": status})
     return BulkResult(status, ids)
+
+
+def check_role_within_reach(own: str, *roles: Role) -> None:
+    """Refuse to make, change or close accounts of a role above one's own.
+
+    A tenant may let instructors, say, manage accounts: they would otherwise make each other administrators.
+
+    Raises:
+        BeyondOwnRole: One of the roles is above the actor's, or the actor has none.
+    """
+    if own not in ROLES or any(ROLES.index(role) < ROLES.index(own) for role in roles):
+        raise BeyondOwnRole
 
 
 async def locked_standing(db: Db, user_id: UUID) -> tuple[AccountStanding, bool]:

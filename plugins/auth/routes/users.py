@@ -47,9 +47,9 @@ async def list_users(
 
 
 @post("/users", guards=[requires(CREATE_USER)], operation_id="users_create")
-async def create_user(db: Db, data: JSONBody[CreateUserRequest]) -> UserDetails:
+async def create_user(db: Db, actor: Actor, data: JSONBody[CreateUserRequest]) -> UserDetails:
     """Make an account for somebody, in any role; without a password they are invited by mail."""
-    return await new_accounts.add_user(db, data)
+    return await new_accounts.add_user(db, actor, data)
 
 
 @get("/users/{user_id:uuid}", guards=[requires(READ_USER)], opt=reads_only(), operation_id="users_get")

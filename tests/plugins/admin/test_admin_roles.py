@@ -102,3 +102,24 @@ async def test_delegates_who_take_each_others_power_come_one_after_the_other(sch
 
     assert {answer.status_code for answer in answers[2:]} == {200}
     assert (await admin.patch("/roles/student", json=power)).status_code == 200
+
+
+async def test_who_may_manage_accounts_decides_about_no_role_above_their_own(school: School) -> None:
+    admin, other = await school.person("admin"), await school.person("admin")
+    delegate, student = await school.person("instructor"), await school.person("student")
+    power = {f"auth.user.{verb}": "any" for verb in ("create", "update", "manage", "delete")}
+    assert (await admin.patch("/roles/instructor", json={"permissions": power})).status_code == 200
+    account = {"email": f"new@{school.host}", "first_name": "N", "last_name": "N"}
+
+    refused = [
+        await delegate.post("/users", json={**account, "role": "admin"}),
+        await delegate.patch(f"/users/{student.id}", json={"role": "admin"}),
+        await delegate.patch(f"/users/{other.id}", json={"status": "suspended"}),
+        await delegate.patch(f"/users/{other.id}", json={"role": "student"}),
+        await delegate.delete(f"/users/{other.id}"),
+    ]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "auth.beyond_own_role")] * 5
+    assert (await other.get("/users/me")).status_code == 200
+    assert (await delegate.post("/users", json={**account, "role": "student"})).status_code == 201
+    assert (await delegate.patch(f"/users/{student.id}", json={"role": "instructor"})).status_code == 200
