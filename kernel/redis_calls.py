@@ -3,8 +3,9 @@
 Those cost as much again as the command itself, at every request. Everything else uses the client as it is.
 """
 
-from typing import Any
+from typing import Any, cast
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as ConnectionLost
@@ -40,7 +41,9 @@ class RedisCalls:
 
     async def _exchange(self, connection: AbstractConnection, command: tuple[str | int, ...]) -> Any:
         try:
-            await connection.send_command(*command)
+            # Packed in C: the library's asynchronous connections do it in Python, which takes ten times as long.
+            packed = pack_command(cast("tuple[str | int | float | bytes | memoryview]", command))
+            await connection.send_packed_command(packed, check_health=False)
             answer = await connection.read_response()
         except ResponseError:
             await self._keep(connection)

@@ -28,6 +28,7 @@ from plugins.auth.mails import TEMPLATES
 from plugins.auth.permissions import PERMISSIONS
 from plugins.auth.personal_data import PERSONAL_DATA
 from plugins.auth.routes import ROUTES
+from plugins.auth.security_mails import SECURITY_MAILS
 from plugins.auth.settings import SETTINGS
 from plugins.auth.tasks import TASKS
 
@@ -109,7 +110,7 @@ def register_personal_data() -> Sequence[PersonalData]:
 @hookimpl
 def register_mail_templates() -> Sequence[MailTemplate]:
     """Return what is mailed."""
-    return TEMPLATES
+    return (*TEMPLATES, *SECURITY_MAILS)
 
 
 @hookimpl

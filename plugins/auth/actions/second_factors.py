@@ -15,12 +15,14 @@ from kernel.errors import FieldError, Forbidden, Invalid, NotFound
 from kernel.keys import DecryptionFailed
 from plugins.auth import recovery, totp
 from plugins.auth.actions import codes, sessions
+from plugins.auth.actions.notices import tell
 from plugins.auth.actions.reauthentication import confirm_password
 from plugins.auth.errors import OwnAccount, SecondFactorNeeded, SecondFactorOff, TotpNotBegun, TotpOn
 from plugins.auth.permissions import MANAGE_USER
 from plugins.auth.queries import second_factors, users
 from plugins.auth.queries.second_factors import Factors
 from plugins.auth.schemas.second_factors import SecondFactors, TotpEnrolment
+from plugins.auth.security_mails import SECOND_FACTOR_ADDED, SECOND_FACTOR_REMOVED, SECOND_FACTORS_RESET
 from plugins.auth.settings import SETTINGS, AuthSettings
 from plugins.auth.tables import Passkey, TotpFactor
 
@@ -107,6 +109,7 @@ async def welcome_factor(db: Db, actor: Actor, before: Factors) -> list[str]:
     """Do what a new second factor brings with it; return recovery codes if it is the account's first."""
     await sessions.note_second_factor(db, actor, proved=True)
     await sessions.end_other_sessions(db, actor)
+    await tell(db, actor.id, SECOND_FACTOR_ADDED)
     return [] if before.any else await codes.make_recovery_codes(db, actor.id)
 
 
@@ -143,6 +146,7 @@ async def miss_factor(db: Db, actor: Actor) -> None:
         await codes.drop_recovery_codes(db, actor.id)
         await sessions.note_second_factor(db, actor, proved=False)
     await sessions.end_other_sessions(db, actor)
+    await tell(db, actor.id, SECOND_FACTOR_REMOVED)
 
 
 async def renew_recovery_codes(db: Db, actor: Actor, *, password: str | None) -> list[str]:
@@ -178,6 +182,7 @@ async def reset_second_factors(db: Db, actor: Actor, user_id: UUID) -> None:
         raise Forbidden
     await drop_second_factors(db, user_id)
     await sessions.end_sessions_of(db, user_id)
+    await tell(db, user_id, SECOND_FACTORS_RESET)
 
 
 async def drop_second_factors(db: Db, user_id: UUID) -> None:

@@ -1,12 +1,17 @@
 """The second step of signing in: a code after the first factor. Who owes one, `admission` decides."""
 
+from uuid import UUID
+
 from kernel.db import Db
-from plugins.auth import mfa_tokens
+from plugins.auth import mfa_tokens, recovery
 from plugins.auth.actions.admission import SignedIn, admit_with_second_factor, record_failure, standing_of
 from plugins.auth.actions.codes import use_code
+from plugins.auth.actions.notices import tell
 from plugins.auth.actions.tries import count_try
 from plugins.auth.errors import MfaTokenInvalid, WrongCode
 from plugins.auth.mfa_tokens import MfaClaims
+from plugins.auth.queries.second_factors import factors_of
+from plugins.auth.security_mails import RECOVERY_CODES_LOW
 
 MOST_TRIES = 5
 _TRIES, _USED = "auth.mfa-tries", "auth.mfa-used"
@@ -21,10 +26,19 @@ async def sign_in_with_code(db: Db, *, mfa_token: str, code: str) -> SignedIn:
         RateLimited: The account was tried too often, by whichever door.
     """
     claims = await begin_second_step(db, mfa_token)
-    if await use_code(db, claims.user_id, code) is None:
+    used = await use_code(db, claims.user_id, code)
+    if used is None:
         record_failure(db, claims.user_id, "wrong_code")
         raise WrongCode
+    if used == "recovery_code":
+        await _tell_if_few_are_left(db, claims.user_id)
     return await finish_second_step(db, claims)
+
+
+async def _tell_if_few_are_left(db: Db, user_id: UUID) -> None:
+    left = (await factors_of(db, user_id)).recovery_codes_left
+    if left <= recovery.FEW:
+        await tell(db, user_id, RECOVERY_CODES_LOW, left=str(left))
 
 
 async def begin_second_step(db: Db, mfa_token: str) -> MfaClaims:

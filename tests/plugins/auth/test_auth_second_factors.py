@@ -14,7 +14,7 @@ from kernel import clock
 from kernel.deployment import Deployment
 from kernel.keys import Keyring
 from kernel.tables import AuditLog
-from kernel.testing import PASSWORD, FakeClock, School, SchoolFactory
+from kernel.testing import PASSWORD, FakeClock, Mailbox, School, SchoolFactory
 from plugins.auth.tables import FailedLogin, RecoveryCode, TotpFactor, User
 from tests.plugins.auth.people import codes_of, fresh_email, living_sessions, make_user, sign_in, signed_in
 
@@ -442,3 +442,33 @@ async def test_secrets_and_codes_outlive_the_key_under_which_they_were_used(
     assert (await second_step(client, token, code_of(owner.secret, steps=1))).status_code == 200
     client, token = await owner.first_step()
     assert codes_of(await second_step(client, token, owner.recovery_codes[1])) == [(401, "auth.wrong_code")]
+
+
+# --- notices ---------------------------------------------------------------------------------------------------------
+
+
+async def test_owner_is_told_of_each_change(school: School, fake_clock: FakeClock, mailbox: Mailbox) -> None:
+    owner = await enrolled(school, fake_clock)
+    added = await mailbox.mail(owner.email)
+    assert (added.subject, added.links) == ("A second factor was set up", [school.tenant.url("/forgot-password")])
+    await owner.client.request("DELETE", "/auth/mfa/totp", json={"password": PASSWORD})
+    admin = await school.person("admin")
+    await admin.delete(f"/users/{owner.id}/mfa")
+    subjects = sorted(each.subject for each in await mailbox.mails(to=owner.email))
+    assert subjects == [
+        "A second factor was removed",
+        "A second factor was set up",
+        "Your second factors were taken away",
+    ]
+
+
+async def test_owner_is_told_when_recovery_codes_run_out(
+    school: School, fake_clock: FakeClock, mailbox: Mailbox
+) -> None:
+    owner = await enrolled(school, fake_clock)
+    for code in owner.recovery_codes[:7]:
+        client, token = await owner.first_step()
+        await second_step(client, token, code)
+    mails = await mailbox.mails(to=owner.email)
+    (low,) = [each for each in mails if each.subject == "Few recovery codes are left"]
+    assert "3 are left" in low.text

@@ -1,0 +1,22 @@
+"""Telling people by mail what has changed about how they sign in."""
+
+from uuid import UUID
+
+from kernel import mail
+from kernel.db import Db
+from kernel.mail import MailAddressInvalid, MailTemplate
+from plugins.auth.actions.recovery import FORGOT_PAGE
+from plugins.auth.queries.recipients import recipient_by_id
+
+
+async def tell(db: Db, user_id: UUID, template: MailTemplate, **values: str) -> None:
+    """Mail a notice to an account's owner; what changed stays changed where no mail can reach them."""
+    account = await recipient_by_id(db, user_id)
+    if account is None:
+        return
+    given = {"first_name": account.first_name, "link": db.tenant.url(FORGOT_PAGE), **values}
+    try:
+        await mail.send(db, template, to=account.email, locale=account.locale, values=given)
+    except MailAddressInvalid:
+        # Trying again would not help: somebody has typed what no mail can reach.
+        return
