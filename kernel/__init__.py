@@ -121,6 +121,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.testing": (
         "App",
         "AppFactory",
+        "Ask",
         "AuditEntry",
         "FakeClock",
         "Mailbox",
@@ -131,6 +132,8 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "School",
         "SchoolFactory",
         "Settle",
+        "Switch",
+        "check_conformance",
     ),
     "kernel.tokens": ("SignedTokens", "TokenInvalid"),
 }

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from kernel import operations
 from kernel.app import create_app, create_deployment, opened
 from kernel.commands import Command
-from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.embedded import EmbeddedStackError
 from kernel.errors import DomainError
@@ -245,10 +244,7 @@ def _for_tenant(command: Command) -> Callable[[Settings, argparse.Namespace], No
     """Return a plugin's command, run in a transaction of the tenant that `--tenant` names."""
 
     async def act(deployment: Deployment, options: argparse.Namespace) -> str:
-        tenant = await deployment.tenants.by_slug(options.tenant)
-        origin = Origin(tenant.id, request_id=command.name.replace(" ", "-"))
-        async with deployment.database.transaction(origin, tenant) as db:
-            return await command.run(db, options)
+        return await operations.run_command(deployment, command, options)
 
     return _act(act)
 

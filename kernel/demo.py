@@ -19,3 +19,8 @@ class DemoStep(msgspec.Struct, frozen=True):
     name: str
     run: Callable[[Db], Awaitable[None]]
     notes: Callable[[Db], Awaitable[Sequence[str]]] | None = None
+
+    @property
+    def plugin(self) -> str:
+        """The plugin whose data it makes."""
+        return self.name.partition(".")[0]

@@ -232,6 +232,8 @@ class Door:
         plugin = handler.opt.get("plugin")
         if plugin is not None and plugin not in tenant.plugins:
             raise PluginNotEnabled
+        if actor.user_id is not None and self._deployment.registry.identity_plugin not in tenant.plugins:
+            raise Unauthenticated("Nobody can be signed in here: accounts are switched off.")
         if is_reading(handler) and how_kept(handler) is None:
             state["replica"] = self._replica(claims, state.get("wrote"))
         if (how := how_kept(handler)) is not None and (admission := state.get("admission")) is not None:

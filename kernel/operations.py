@@ -14,8 +14,10 @@ import msgspec
 
 from kernel import tenant_erasure
 from kernel.activation import switch
+from kernel.commands import Command
+from kernel.db import Origin
 from kernel.deployment import Deployment
-from kernel.errors import Invalid, NotFound
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.failures import Failure, failures_everywhere, retry_everywhere
 from kernel.health import readiness_checks, set_aside
 from kernel.key_uses import KeyUse
@@ -291,3 +293,18 @@ def _value(text: str) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text
+
+
+async def run_command(deployment: Deployment, command: Command, options: Namespace) -> str:
+    """Run a plugin's command in a transaction of the tenant that the options name.
+
+    Raises:
+        Conflict: The plugin does not act there; with the reason.
+    """
+    tenant = await deployment.tenants.by_slug(options.tenant)
+    plugin = deployment.registry.command_plugins[command.name]
+    if plugin not in tenant.plugins:
+        raise Conflict(deployment.registry.why(tenant.listed, plugin))
+    origin = Origin(tenant.id, request_id=command.name.replace(" ", "-"))
+    async with deployment.database.transaction(origin, tenant) as db:
+        return await command.run(db, options)

@@ -167,11 +167,20 @@ class Queue:
         await self._runner.run(task, Picked(job.id, job.queue_manager_id, job.payload or b""))
 
     async def _start(self, task: AnyTask, _schedule: models.Schedule) -> None:
-        """Enqueue a scheduled task: for each tenant where its plugin acts, or once."""
         async with self._database.transaction(Origin(tenant_id=None)) as db:
-            tenant_ids: list[UUID | None] = [None]
-            if task.per == "tenant":
-                acting = self._deployment.registry.acting
-                tenants = await db.rows(ActiveTenant, _TENANTS)
-                tenant_ids = [each.id for each in tenants if task.acts_among(acting(each.plugins))]
-            await enqueue_for_each(db, task, task.payload(), tenant_ids, dedupe_key="schedule")
+            await start_scheduled(db, task)
+
+
+async def start_scheduled(db: Db, task: AnyTask) -> None:
+    """Enqueue a task whose time has come: for each tenant where its plugin acts, or once.
+
+    Args:
+        db: Of the worker role.
+        task: One with a schedule.
+    """
+    tenant_ids: list[UUID | None] = [None]
+    if task.per == "tenant":
+        acting = db.deployment.registry.acting
+        tenants = await db.rows(ActiveTenant, _TENANTS)
+        tenant_ids = [each.id for each in tenants if task.acts_among(acting(each.plugins))]
+    await enqueue_for_each(db, task, task.payload(), tenant_ids, dedupe_key="schedule")

@@ -86,7 +86,7 @@ class Registry:
         templates = (*KERNEL_MAILS, *self._gather("register_mail_templates", MailTemplate, "mail template"))
         self.mail_templates: Mapping[str, MailTemplate] = {each.name: each for each in templates}
         self.demo_steps: tuple[DemoStep, ...] = self._gather("seed_demo", DemoStep, "demonstration step")
-        self.commands = self._commands()
+        self.commands, self.command_plugins = self._commands()
         self.routes = self._routes("register_routes")
         self.root_routes = self._routes("register_root_routes")
         known = frozenset(permission.name for permission in self.permissions)
@@ -158,13 +158,16 @@ class Registry:
                         found[how.name] = how
         return tuple(found.values())
 
-    def _commands(self) -> tuple[Command, ...]:
+    def _commands(self) -> tuple[tuple[Command, ...], Mapping[str, str]]:
+        """Return the commands, and by their names whose they are."""
         found: dict[str, Command] = {}
+        plugins: dict[str, str] = {}
         for plugin, command in self._hooks.items("register_commands"):
             check_command(plugin, command)
             if found.setdefault(command.name, command) is not command:
                 raise plugin.broken(f"the command {command.name!r} is registered twice.")
-        return tuple(found.values())
+            plugins[command.name] = plugin.name
+        return tuple(found.values()), plugins
 
     def _routes(self, hook: str) -> Mapping[str, Sequence[HTTPRouteHandler]]:
         handlers: dict[str, list[HTTPRouteHandler]] = {}

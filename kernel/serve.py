@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 
 from kernel.app import create_app, create_deployment, opened, served
 from kernel.db import Origin
+from kernel.demo import DemoStep
 from kernel.deployment import Deployment
 from kernel.embedded import DEMO_MARKER, running_stack
 from kernel.late_faults import leave_out_unmigrated, leave_out_unmigrated_if_told
@@ -25,6 +26,7 @@ from kernel.observability import configure_logging
 from kernel.patience import PatientProtocol
 from kernel.revisions import faults
 from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings, share_metrics
+from kernel.tenancy import Tenant
 from kernel.worker import run_worker
 
 console = Console(stderr=True, highlight=False)
@@ -137,12 +139,16 @@ async def run_itself(command: str) -> None:
         raise StartRefused(f"`collegium {command}` failed; its message stands above.")
 
 
+def acting_steps(steps: Iterable[DemoStep], tenant: Tenant) -> list[DemoStep]:
+    """Return the steps whose plugins act for a tenant."""
+    return [step for step in steps if step.plugin in tenant.plugins]
+
+
 async def seed_demo(deployment: Deployment) -> list[str]:
-    """Make every plugin's demonstration data in the default tenant; return the lines that it wants printed."""
+    """Make the demonstration data of each plugin that acts in the default tenant; return the lines to print."""
     tenant = await deployment.tenants.by_slug(deployment.settings.default_tenant)
     notes: list[str] = []
-    steps = [step for step in deployment.registry.demo_steps if step.name.partition(".")[0] in tenant.plugins]
-    for step in steps:
+    for step in acting_steps(deployment.registry.demo_steps, tenant):
         with console.status(f"demonstration data: {step.name}"):
             async with deployment.database.transaction(Origin(tenant.id, request_id="seed-demo"), tenant) as db:
                 await step.run(db)

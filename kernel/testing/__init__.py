@@ -7,6 +7,7 @@ Row-level security keeps schools apart, so a test needs no clean-up and sees wha
 from kernel.testing.apps import App, AppFactory, app, app_with, deployment, litestar_app
 from kernel.testing.audit import AuditEntry
 from kernel.testing.clocks import FakeClock, fake_clock
+from kernel.testing.conformance import Ask, Switch, check_conformance
 from kernel.testing.databases import (
     at_database,
     database,
@@ -40,6 +41,7 @@ __all__ = [
     "PASSWORD",
     "App",
     "AppFactory",
+    "Ask",
     "AuditEntry",
     "FakeClock",
     "Mailbox",
@@ -49,11 +51,13 @@ __all__ = [
     "School",
     "SchoolFactory",
     "Settle",
+    "Switch",
     "admin",
     "anonymous",
     "app",
     "app_with",
     "at_database",
+    "check_conformance",
     "database",
     "deployment",
     "fake_clock",

@@ -8,11 +8,15 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.hookspecs import hookimpl
 from kernel.plugin import Plugin
-from kernel.testing import AppFactory, School
+from kernel.testing import App, AppFactory, School, check_conformance
 from polls import plugin
 from polls.api import BallotRule
 from polls.demo import STEPS
 from polls_tests.ballots import ask, make_ballot
+
+
+async def test_polls_conform(app: App) -> None:
+    assert await check_conformance(app, "polls") == ["polls"]
 
 
 async def test_switched_off_for_one_school_polls_are_gone_there(school: School, other_school: School) -> None:
