@@ -58,7 +58,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.idempotency": ("idempotent",),
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
-    "kernel.kept_answers": ("Kept", "kept"),
+    "kernel.kept_answers": ("Kept", "Query", "kept"),
     "kernel.key_uses": ("KeyUse", "MOST_AT_ONCE", "counts_by", "key_id_of", "under_older_key"),
     "kernel.keys": ("DecryptionFailed", "Keyring", "UnknownKey"),
     "kernel.mail": ("MailAddressInvalid", "MailTemplate", "parse_address", "send"),

@@ -16,7 +16,7 @@ from litestar.handlers import BaseRouteHandler
 
 from kernel import clock
 from kernel.errors import Forbidden, Unauthenticated
-from kernel.keys import Keyring, Purpose
+from kernel.keys import Keyring
 from kernel.scopes import Scope, by_reach
 from kernel.tokens import Algorithm, SignedTokens, TokenInvalid
 
@@ -196,7 +196,7 @@ class AccessTokens:
 
     def __init__(self, keyring: Keyring, algorithm: Algorithm = "HS256") -> None:
         # A key of its own for each algorithm, so that a public key is never taken for a shared secret.
-        purpose: Purpose = "jwt" if algorithm == "HS256" else "jwt-eddsa"
+        purpose = "jwt" if algorithm == "HS256" else "jwt-eddsa"
         self._tokens = SignedTokens(keyring, purpose, "at+jwt", algorithm=algorithm)
         self._verified: OrderedDict[bytes, AccessClaims] = OrderedDict()
 

@@ -1,7 +1,8 @@
 """Which key signs and encrypts what: every purpose has its own, derived from `COLLEGIUM_SECRET_KEYS`.
 
-The newest secret signs and encrypts; the older ones go on verifying and decrypting until they are removed. Reading the
-setting and refusing to start without it is `kernel.settings`; the form of a token is `kernel.auth`.
+The newest secret signs and encrypts; the older ones go on verifying and decrypting until they are removed. A plugin's
+own purpose is dotted and begins with its name, `polls.remark`. Reading the setting and refusing to start without it is
+`kernel.settings`; the form of a token is `kernel.auth`.
 """
 
 import hmac
@@ -82,37 +83,44 @@ class Keyring:
         kids = [_hkdf(secret, "kid", 4).hex() for secret in secrets]
         if len(set(kids)) < len(kids):
             raise ValueError("COLLEGIUM_SECRET_KEYS holds the same key twice. Remove one of them.")
-        self._keys = {
-            purpose: {kid: _hkdf(secret, f"purpose/{purpose}", 32) for kid, secret in zip(kids, secrets, strict=True)}
-            for purpose in PURPOSES
-        }
+        self._secrets = dict(zip(kids, secrets, strict=True))
+        self._derived: dict[str, dict[str, bytes]] = {}
         self.newest_kid = kids[0]
 
-    def derive(self, purpose: Purpose) -> list[DerivedKey]:
+    def _keys_for(self, purpose: str) -> dict[str, bytes]:
+        if purpose not in self._derived:
+            if purpose not in PURPOSES and "." not in purpose:
+                raise ValueError(f"there is no purpose {purpose!r}; that of a plugin begins with its name and a dot")
+            self._derived[purpose] = {
+                kid: _hkdf(secret, f"purpose/{purpose}", 32) for kid, secret in self._secrets.items()
+            }
+        return self._derived[purpose]
+
+    def derive(self, purpose: str) -> list[DerivedKey]:
         """Return the purpose's 32-byte keys, newest first."""
-        return [DerivedKey(kid, key) for kid, key in self._keys[purpose].items()]
+        return [DerivedKey(kid, key) for kid, key in self._keys_for(purpose).items()]
 
-    def mac(self, purpose: Purpose, data: bytes) -> tuple[str, bytes]:
+    def mac(self, purpose: str, data: bytes) -> tuple[str, bytes]:
         """Return the newest key's id and its HMAC-SHA256 of the data."""
-        return self.newest_kid, hmac.digest(self._keys[purpose][self.newest_kid], data, "sha256")
+        return self.newest_kid, hmac.digest(self._keys_for(purpose)[self.newest_kid], data, "sha256")
 
-    def macs(self, purpose: Purpose, data: bytes) -> list[tuple[str, bytes]]:
+    def macs(self, purpose: str, data: bytes) -> list[tuple[str, bytes]]:
         """Return what `mac` gives under every live key, newest first, to look up what an older one wrote."""
-        return [(kid, hmac.digest(key, data, "sha256")) for kid, key in self._keys[purpose].items()]
+        return [(kid, hmac.digest(key, data, "sha256")) for kid, key in self._keys_for(purpose).items()]
 
-    def verify(self, purpose: Purpose, kid: str, data: bytes, mac: bytes) -> bool:
+    def verify(self, purpose: str, kid: str, data: bytes, mac: bytes) -> bool:
         """Say whether the key of this id made the HMAC; an id that is not live is a no."""
-        key = self._keys[purpose].get(kid)
+        key = self._keys_for(purpose).get(kid)
         return key is not None and hmac.compare_digest(hmac.digest(key, data, "sha256"), mac)
 
-    def encrypt(self, purpose: Purpose, plaintext: bytes, aad: bytes) -> str:
+    def encrypt(self, purpose: str, plaintext: bytes, aad: bytes) -> str:
         """Encrypt by AES-256-GCM under the newest key: its id, a dot, and nonce and ciphertext in URL-safe base64.
 
         `aad` is the context that the value belongs to, such as tenant and row id; `decrypt` needs the same. The length
         of the plaintext shows.
         """
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = AESGCM(self._keys[purpose][self.newest_kid]).encrypt(nonce, plaintext, aad)
+        sealed = AESGCM(self._keys_for(purpose)[self.newest_kid]).encrypt(nonce, plaintext, aad)
         return f"{self.newest_kid}.{urlsafe_b64encode(nonce + sealed).decode()}"
 
     def is_newest(self, token: str) -> bool:
@@ -122,9 +130,9 @@ class Keyring:
     @property
     def older_kids(self) -> list[str]:
         """The ids of the live keys but the newest."""
-        return [kid for kid in self._keys["jwt"] if kid != self.newest_kid]
+        return [kid for kid in self._secrets if kid != self.newest_kid]
 
-    def decrypt(self, purpose: Purpose, token: str, aad: bytes) -> bytes:
+    def decrypt(self, purpose: str, token: str, aad: bytes) -> bytes:
         """Return what `encrypt` was given.
 
         Raises:
@@ -132,7 +140,7 @@ class Keyring:
             Tampered: Value or context differ from what was encrypted.
         """
         kid, _, body = token.partition(".")
-        key = self._keys[purpose].get(kid)
+        key = self._keys_for(purpose).get(kid)
         if key is None:
             raise UnknownKey(f"No live key has the id {kid[:8]!r}, which encrypted this value.")
         try:

@@ -14,7 +14,7 @@ from joserfc.jwk import OctKey, OKPKey
 from joserfc.jws import JWSRegistry
 
 from kernel import clock
-from kernel.keys import Keyring, Purpose
+from kernel.keys import Keyring
 
 Algorithm = Literal["HS256", "EdDSA"]
 ISSUER = "collegium"
@@ -34,7 +34,7 @@ class SignedTokens:
         algorithm: The only one that is believed, whatever a header says.
     """
 
-    def __init__(self, keyring: Keyring, purpose: Purpose, typ: str, *, algorithm: Algorithm = "HS256") -> None:
+    def __init__(self, keyring: Keyring, purpose: str, typ: str, *, algorithm: Algorithm = "HS256") -> None:
         self._typ = typ
         # RFC 9864 gives the curve its own name, and forbids the one that leaves it open.
         self._algorithm = "HS256" if algorithm == "HS256" else "Ed25519"

@@ -35,6 +35,19 @@ def test_every_purpose_and_secret_has_its_own_key() -> None:
     assert len({key.key for purpose in PURPOSES for key in keyring.derive(purpose)}) == 2 * len(PURPOSES)
 
 
+def test_plugin_has_purposes_of_its_own_by_a_dotted_name() -> None:
+    keyring = Keyring([NEW, OLD])
+    sealed = keyring.encrypt("polls.remark", b"text", b"context")
+
+    assert keyring.decrypt("polls.remark", sealed, b"context") == b"text"
+    with pytest.raises(Tampered):
+        keyring.decrypt("polls.note", sealed, b"context")
+    with pytest.raises(
+        ValueError, match="there is no purpose 'medai'; that of a plugin begins with its name and a dot"
+    ):
+        keyring.derive("medai")
+
+
 def test_kid_is_stable_and_names_the_secret_not_the_position() -> None:
     alone = Keyring([OLD]).newest_kid
     rotated = Keyring([NEW, OLD])

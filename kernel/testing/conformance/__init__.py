@@ -40,6 +40,7 @@ LOOKS: Mapping[str, tuple[Look, ...]] = {
     "seed_demo": (look_at_demo_steps,),
 }
 NOTHING_TO_SEE: Mapping[str, str] = {
+    "register_key_uses": "what is kept under keys is counted and renewed by operators, whether its plugin acts or not",
     "register_events": "events come from routes, listeners and tasks, and those are looked at",
 }
 

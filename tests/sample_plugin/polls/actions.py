@@ -18,7 +18,8 @@ from polls import rules
 from polls.errors import AlreadyVoted, NotAdmitted, NotOnBallot, PollNotFound, VotingOver
 from polls.events import PollClosed, VoteCast
 from polls.permissions import MANAGE
-from polls.schemas import CreatePollRequest, UpdatePollRequest
+from polls.remarks import seal
+from polls.schemas import CreatePollRequest, UpdatePollRequest, VoteRequest
 from polls.settings import SETTINGS, PollsSettings
 from polls.tables import Option, Poll, Vote
 
@@ -53,7 +54,7 @@ _BALLOT = (
 )
 _INSERT_VOTE = (
     upsert(Vote)
-    .values({name: bindparam(name) for name in ("poll_id", "option_id", "user_id")})
+    .values({name: bindparam(name) for name in ("id", "poll_id", "option_id", "user_id", "remark")})
     .on_conflict_do_nothing(index_elements=["tenant_id", "poll_id", "user_id"])
     .returning(Vote.id)
 )
@@ -130,7 +131,7 @@ async def delete_poll(db: Db, actor: Actor, poll_id: UUID) -> None:
         raise PollNotFound
 
 
-async def vote(db: Db, actor: Actor, poll_id: UUID, option_id: UUID) -> None:
+async def vote(db: Db, actor: Actor, poll_id: UUID, order: VoteRequest) -> None:
     """Vote, once and for good.
 
     Needs: polls.poll.vote
@@ -143,7 +144,7 @@ async def vote(db: Db, actor: Actor, poll_id: UUID, option_id: UUID) -> None:
         NotAdmitted: A rule of another plugin keeps the actor out.
         AlreadyVoted: The actor has voted before.
     """
-    ballot = await db.row(Ballot, _BALLOT, poll_id=poll_id, option_id=option_id)
+    ballot = await db.row(Ballot, _BALLOT, poll_id=poll_id, option_id=order.option_id)
     if ballot is None:
         raise PollNotFound
     if not ballot.has_option:
@@ -154,7 +155,10 @@ async def vote(db: Db, actor: Actor, poll_id: UUID, option_id: UUID) -> None:
         if not await rule.item.admits(db, actor, poll_id):
             raise NotAdmitted(rule.item.refusal)
     # Of two clicks at the same time the constraint lets one through; the other finds nothing to insert.
-    if await db.value(_INSERT_VOTE, poll_id=poll_id, option_id=option_id, user_id=actor.id) is None:
+    vote_id = new_id()
+    remark = None if order.remark is None else seal(db.deployment.keyring, db.tenant_id, vote_id, order.remark)
+    values = {"id": vote_id, "poll_id": poll_id, "option_id": order.option_id, "user_id": actor.id, "remark": remark}
+    if await db.value(_INSERT_VOTE, **values) is None:
         raise AlreadyVoted
     await publish(db, VoteCast(poll_id=poll_id, user_id=actor.id))
 

@@ -11,6 +11,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
+from kernel.key_uses import KeyUse
 from kernel.mail import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
@@ -20,6 +21,7 @@ from polls import hookspecs
 from polls.cli import COMMANDS
 from polls.demo import STEPS
 from polls.events import EVENTS
+from polls.key_uses import KEY_USES
 from polls.listeners import LISTENERS
 from polls.mails import MAIL_TEMPLATES
 from polls.permissions import PERMISSIONS
@@ -96,6 +98,12 @@ def register_mail_templates() -> Sequence[MailTemplate]:
 def register_settings() -> Sequence[SettingsSpec]:
     """Return what a tenant decides."""
     return (SETTINGS,)
+
+
+@hookimpl
+def register_key_uses() -> Sequence[KeyUse]:
+    """Return the remarks, which are kept under keys."""
+    return KEY_USES
 
 
 @hookimpl

@@ -1,5 +1,6 @@
 """Reads of polls."""
 
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -8,11 +9,14 @@ from sqlalchemy import Integer, bindparam, func, select
 from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db
+from kernel.kept_answers import Kept, Query
 from kernel.routing import Page, rows_for
+from kernel.tenancy import Tenant
 from polls import rules
 from polls.errors import PollNotFound, ResultsHidden
-from polls.permissions import MANAGE
-from polls.schemas import OptionCard, OptionResult, PollCard, PollDetails, PollResults
+from polls.permissions import MANAGE, READ
+from polls.remarks import unseal
+from polls.schemas import OptionCard, OptionResult, PollCard, PollDetails, PollResults, RemarkCard
 from polls.settings import SETTINGS, PollsSettings
 from polls.tables import Option, Poll, Vote
 
@@ -37,6 +41,31 @@ _TURNOUT = (
     .where(Poll.id == bindparam("poll_id"))
     .group_by(Poll.tenant_id, Poll.id)
 )
+_HAS_REMARK = (Vote.poll_id == bindparam("poll_id"), Vote.remark.is_not(None))
+_REMARKS = (
+    select(Vote.id, Vote.created_at, Vote.remark)
+    .where(*_HAS_REMARK)
+    .order_by(Vote.id)
+    .limit(bindparam("limit", type_=Integer))
+    .offset(bindparam("offset", type_=Integer))
+)
+_COUNT_REMARKS = select(func.count()).select_from(Vote).where(*_HAS_REMARK)
+
+
+def _audience(actor: Actor, _tenant: Tenant, _query: Query) -> str | None:
+    """Return the same name for everybody who may see polls: to all of them the list is the same."""
+    return "readers" if actor.may(READ) else None
+
+
+LIST = Kept(name="polls.list", tables=frozenset({"polls.polls", "auth.users"}), audience=_audience)
+
+
+class StoredRemark(Struct, frozen=True):
+    """A remark as it is kept."""
+
+    id: UUID
+    created_at: datetime
+    remark: str
 
 
 class Turnout(Struct, frozen=True):
@@ -76,11 +105,24 @@ async def poll_results(db: Db, actor: Actor, poll_id: UUID) -> PollResults:
         ResultsHidden: It is still open, and the tenant shows results only then.
     """
     card = await _card(db, poll_id)
-    chosen = db.tenant.setting(SETTINGS, PollsSettings)
-    may_manage = actor.may(MANAGE) and actor.limited_to(MANAGE) in (None, card.author_id)
-    if not rules.shows_results(chosen.results_shown, still_open=_is_open(card), may_manage=may_manage):
+    shown = db.tenant.setting(SETTINGS, PollsSettings).results_shown
+    if not rules.shows_results(shown, still_open=_is_open(card), may_manage=_may_manage(actor, card)):
         raise ResultsHidden
     return PollResults(card.question, _is_open(card), await db.rows(OptionResult, _RESULTS, poll_id=poll_id))
+
+
+async def remark_page(db: Db, actor: Actor, poll_id: UUID, *, limit: int, offset: int) -> Page[RemarkCard]:
+    """Return what voters said to who asked, in the order in which they voted.
+
+    Raises:
+        PollNotFound: There is no such poll, or it is somebody else's.
+    """
+    if not _may_manage(actor, await _card(db, poll_id)):
+        raise PollNotFound
+    stored = await db.rows(StoredRemark, _REMARKS, poll_id=poll_id, limit=rows_for(limit), offset=offset)
+    keyring = db.deployment.keyring
+    said = [RemarkCard(each.created_at, unseal(keyring, db.tenant_id, each.id, each.remark)) for each in stored]
+    return Page(said, await db.value(_COUNT_REMARKS, poll_id=poll_id), rows_for(limit), offset)
 
 
 async def turnout(db: Db, poll_id: UUID) -> Turnout | None:
@@ -93,6 +135,10 @@ async def _card(db: Db, poll_id: UUID) -> PollCard:
     if card is None:
         raise PollNotFound
     return card
+
+
+def _may_manage(actor: Actor, card: PollCard) -> bool:
+    return actor.may(MANAGE) and actor.limited_to(MANAGE) in (None, card.author_id)
 
 
 def _is_open(card: PollCard) -> bool:

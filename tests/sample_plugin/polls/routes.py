@@ -8,13 +8,22 @@ from litestar.params import FromPath, JSONBody
 
 from kernel.auth import Actor, requires
 from kernel.db import Db
+from kernel.kept_answers import kept
 from kernel.routing import Limit, Offset, Page
 from polls import actions, queries
 from polls.permissions import MANAGE, READ, VOTE
-from polls.schemas import CreatePollRequest, PollCard, PollDetails, PollResults, UpdatePollRequest, VoteRequest
+from polls.schemas import (
+    CreatePollRequest,
+    PollCard,
+    PollDetails,
+    PollResults,
+    RemarkCard,
+    UpdatePollRequest,
+    VoteRequest,
+)
 
 
-@get("/polls", guards=[requires(READ)], operation_id="polls_list")
+@get("/polls", guards=[requires(READ)], opt=kept(queries.LIST), operation_id="polls_list")
 async def list_polls(db: Db, limit: Limit = 20, offset: Offset = 0) -> Page[PollCard]:
     """List the polls, newest first."""
     return await queries.poll_page(db, limit=limit, offset=offset)
@@ -48,7 +57,7 @@ async def delete_poll(db: Db, actor: Actor, poll_id: FromPath[UUID]) -> None:
 @post("/polls/{poll_id:uuid}/vote", status_code=200, guards=[requires(VOTE)], operation_id="polls_vote")
 async def vote(db: Db, actor: Actor, poll_id: FromPath[UUID], data: JSONBody[VoteRequest]) -> PollDetails:
     """Vote, once and for good."""
-    await actions.vote(db, actor, poll_id, data.option_id)
+    await actions.vote(db, actor, poll_id, data)
     return await queries.poll_details(db, actor, poll_id)
 
 
@@ -63,6 +72,14 @@ async def close_poll(db: Db, actor: Actor, poll_id: FromPath[UUID]) -> PollDetai
 async def results(db: Db, actor: Actor, poll_id: FromPath[UUID]) -> PollResults:
     """Show how often each option was chosen, once this may be seen."""
     return await queries.poll_results(db, actor, poll_id)
+
+
+@get("/polls/{poll_id:uuid}/remarks", guards=[requires(MANAGE)], operation_id="polls_remarks")
+async def list_remarks(
+    db: Db, actor: Actor, poll_id: FromPath[UUID], limit: Limit = 20, offset: Offset = 0
+) -> Page[RemarkCard]:
+    """List what voters said to who asked."""
+    return await queries.remark_page(db, actor, poll_id, limit=limit, offset=offset)
 
 
 @get(
@@ -86,5 +103,6 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     vote,
     close_poll,
     results,
+    list_remarks,
 )
 ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (results_as_text,)

@@ -10,6 +10,7 @@ from kernel.routing import Body
 
 Question = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
 Label = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+Remark = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\S")]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -29,9 +30,10 @@ class UpdatePollRequest(Body, frozen=True, kw_only=True):
 
 
 class VoteRequest(Body, frozen=True):
-    """The answer that somebody gives."""
+    """The answer that somebody gives, and what they want to say to who asked."""
 
     option_id: UUID
+    remark: Remark | None = None
 
 
 class PollCard(Struct, frozen=True):
@@ -75,3 +77,10 @@ class PollResults(Struct, frozen=True):
     question: str
     is_open: bool
     options: list[OptionResult]
+
+
+class RemarkCard(Struct, frozen=True):
+    """What somebody said, without a name; null once the key that encrypted it has been removed."""
+
+    voted_at: datetime
+    remark: str | None

@@ -54,3 +54,4 @@ class Vote(Base):
     poll_id: Mapped[UUID]
     option_id: Mapped[UUID] = secret_column()
     user_id: Mapped[UUID | None]
+    remark: Mapped[str | None] = secret_column(comment="encrypted")

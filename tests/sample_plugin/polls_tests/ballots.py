@@ -21,9 +21,10 @@ class Ballot:
         found: dict[str, Any] = await ask(self.author, "GET", self.path)
         return found
 
-    async def vote(self, person: Person, option: int = 0, *, status: int = 200) -> Any:
+    async def vote(self, person: Person, option: int = 0, *, status: int = 200, **fields: Any) -> Any:
         """Vote for the option of this number."""
-        return await ask(person, "POST", f"{self.path}/vote", status=status, json={"option_id": self.options[option]})
+        body = {"option_id": self.options[option]} | fields
+        return await ask(person, "POST", f"{self.path}/vote", status=status, json=body)
 
     async def close(self) -> None:
         """Close it."""

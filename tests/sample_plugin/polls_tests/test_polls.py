@@ -61,6 +61,7 @@ async def test_removed_poll_is_gone_with_its_votes(ballot: Ballot, instructor: P
         ("PATCH", "/polls/{id}", {"question": "Mine?"}, (401, 403, 404, 200, 200)),
         ("POST", "/polls/{id}/vote", None, (401, 200, 200, 200, 403)),
         ("GET", "/polls/{id}/results", None, (401, 403, 403, 200, 200)),
+        ("GET", "/polls/{id}/remarks", None, (401, 403, 404, 200, 200)),
         ("POST", "/polls/{id}/close", None, (401, 403, 404, 200, 409)),
         ("DELETE", "/polls/{id}", None, (401, 403, 404, 204, 404)),
     ],
@@ -95,6 +96,7 @@ async def test_another_school_knows_nothing_of_a_poll(ballot: Ballot, other_scho
         ("DELETE", ballot.path, None),
         ("POST", f"{ballot.path}/close", None),
         ("GET", f"{ballot.path}/results", None),
+        ("GET", f"{ballot.path}/remarks", None),
     ):
         assert (await ask(stranger, method, path, status=404, json=body))["code"] == "polls.not_found"
     assert (await ask(stranger, "GET", "/polls"))["items"] == []

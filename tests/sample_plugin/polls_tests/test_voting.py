@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from sqlalchemy import select
 
 from kernel.testing import Person, Recorder, School, SchoolFactory, Settle
 from polls.events import VoteCast
+from polls.tables import Vote
 from polls_tests.ballots import Ballot, ask, make_ballot
 
 
@@ -108,3 +110,18 @@ async def test_results_are_text_too(ballot: Ballot, instructor: Person, student:
 
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text == ("When shall we meet?\n     0  In the morning\n     0  After lunch\n     1  In the evening\n")
+
+
+async def test_remark_is_read_by_who_asked_and_kept_encrypted(
+    ballot: Ballot, student: Person, school: School, settle: Settle
+) -> None:
+    await ballot.vote(await school.person("student"))
+    await ballot.vote(student, remark="Rather not before nine.")
+
+    page = await ask(ballot.author, "GET", f"{ballot.path}/remarks")
+
+    assert [each["remark"] for each in page["items"]] == ["Rather not before nine."]
+    assert page["total"] == 1
+    async with school.db() as db:
+        [sealed] = await db.values(select(Vote.remark).where(Vote.remark.is_not(None)))
+    assert "nine" not in sealed

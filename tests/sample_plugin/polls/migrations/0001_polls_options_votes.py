@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("poll_id", sa.Uuid(), nullable=False),
         sa.Column("option_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid()),
+        sa.Column("remark", sa.Text(), comment="encrypted"),
         tenant_unique("poll_id", "user_id"),
         tenant_reference("poll_id", "polls.polls"),
         tenant_reference("option_id", "polls.options"),
@@ -56,7 +57,7 @@ def upgrade() -> None:
     )
     op.create_index(None, "votes", ["tenant_id", "option_id"], schema="polls")
     op.create_index(None, "votes", ["tenant_id", "user_id"], schema="polls")
-    secure_tenant_table("polls.votes", secret=["option_id"])
+    secure_tenant_table("polls.votes", secret=["option_id", "remark"])
 
 
 def downgrade() -> None:
