@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import DateTime, Executable, Integer, Text, Uuid, bindparam, insert, select, tuple_
+from sqlalchemy import DateTime, Executable, Integer, Text, Uuid, bindparam, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
+from kernel.categories import SECURITY, SecuritySettings
 from kernel.db import Db, Origin
 from kernel.ids import new_id
 from kernel.tables import AuditLog
@@ -33,6 +34,7 @@ NOTE = insert(AuditLog).values(
     user_agent=bindparam("user_agent", type_=Text),
 )
 _LAST = aliased(AuditLog)
+_FORGET_OLD = select(func.kernel.forget_old_audit(bindparam("days", type_=Integer)))
 _MOST_AGENT = 200
 
 
@@ -135,6 +137,11 @@ async def audit_rows(db: Db, wanted: AuditFilter, *, before: UUID | None, limit:
     cursor = {} if before is None else {"before": before}
     statement = _rows(frozenset(values), paged=before is not None)
     return await db.rows(AuditRow, statement, limit=limit, **values, **cursor)
+
+
+async def prune(db: Db) -> None:
+    """Forget what is older than the tenant keeps it; for the worker, since no other role may."""
+    await db.run(_FORGET_OLD, days=db.tenant.setting(SECURITY, SecuritySettings).audit_log_days)
 
 
 @cache

@@ -105,6 +105,7 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `security`."""
 
     rate_limits: Annotated[RateLimits, Meta(description="Requests per minute of one user or address.")] = RateLimits()
+    audit_log_days: Annotated[int, Meta(ge=30, le=3650, description="How long the audit log is kept.")] = 90
     cors_origins: Annotated[
         tuple[Origin, ...],
         Meta(

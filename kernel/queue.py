@@ -23,7 +23,7 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel
 from sqlalchemy import column, text
 
-from kernel import idempotency, task_runs
+from kernel import audit, idempotency, task_runs
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.jobs import JobRunner, Picked
@@ -72,6 +72,7 @@ async def _prune_log(db: Db, _payload: NoPayload) -> None:
 async def _prune(db: Db, _payload: NoPayload) -> None:
     await task_runs.prune(db)
     await idempotency.prune(db)
+    await audit.prune(db)
 
 
 KERNEL_TASKS: tuple[AnyTask, ...] = (

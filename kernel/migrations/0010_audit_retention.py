@@ -1,0 +1,25 @@
+"""The audit log forgets what is old, which no role that serves may do by itself."""
+
+from alembic import op
+
+from kernel.ddl import definer_function
+from kernel.tables import CURRENT_TENANT
+
+revision = "0010"
+down_revision = "0009"
+
+_OLD = f"""
+    DELETE FROM kernel.audit_logs
+    WHERE tenant_id = {CURRENT_TENANT} AND created_at < now() - make_interval(days => greatest(kept_days, 30))
+"""
+
+
+def upgrade() -> None:
+    """Apply."""
+    # Never less than 30 days, whatever it is called with.
+    definer_function("kernel.forget_old_audit(kept_days integer)", "void", _OLD, to="collegium_worker", writes=True)
+
+
+def downgrade() -> None:
+    """Take back."""
+    op.execute("DROP FUNCTION kernel.forget_old_audit(integer)")
