@@ -12,7 +12,7 @@ import msgspec
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from kernel import operations
+from kernel import operations, plugin_commands
 from kernel.app import create_app, create_deployment, opened
 from kernel.commands import Command
 from kernel.deployment import Deployment
@@ -45,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     try:
         settings = load_settings()
-        registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
-        options = _parser(registry.commands).parse_args(arguments)
+        options = _parser(_commands_of_plugins(settings, arguments)).parse_args(arguments)
         settings = load_settings({name: getattr(options, name, None) for name in Settings.__struct_fields__})
         options.run(settings, options)
     except DomainError as error:
@@ -65,12 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _commands_of_plugins(settings: Settings, arguments: Sequence[str] | None) -> Sequence[Command]:
+    try:
+        registry, _ = load_registry(discover(settings.plugins), settings.on_bad_plugin)
+    except PluginError:
+        words = list(sys.argv[1:] if arguments is None else arguments)[:2]
+        if words in (["plugins", "check"], ["plugins", "new"]):
+            # They say more of what is wrong, and need no plugin.
+            return ()
+        raise
+    return registry.commands
+
+
 def _refuse(sentence: str) -> int:
     print(f"collegium: {sentence}", file=sys.stderr)
     return 2
 
 
-def _parser(plugin_commands: Sequence[Command]) -> Parser:
+def _parser(commands: Sequence[Command]) -> Parser:
     parser = Parser(prog="collegium", description="An e-learning platform made of plugins.")
     groups = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     known: dict[str, Any] = {}
@@ -90,7 +101,7 @@ def _parser(plugin_commands: Sequence[Command]) -> Parser:
 
     _add_server_commands(command)
     _add_operator_commands(command)
-    for each in plugin_commands:
+    for each in commands:
         added = command(each.name, each.summary, _for_tenant(each))
         added.add_argument("--tenant", default="default", help="the tenant's slug")
         each.configure(added)
@@ -161,10 +172,31 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument("--tenant", default="default", help="the tenant's slug")
     command("keys status", "tell what is kept under each of the secret keys", _act(operations.keys_status))
     command("keys rewrap", "write what is kept under older keys anew under the newest", _act(operations.rewrap_keys))
-    command("plugins list", "list the plugins of this deployment", _plugins_list)
+    _add_plugin_commands(command)
+
+
+def _add_plugin_commands(command: Callable[..., Parser]) -> None:
+    command("plugins list", "list the plugins of this deployment", plugin_commands.list_plugins)
     added = command("plugins why", "explain why a plugin acts for a tenant or does not", _act(operations.plugin_why))
     added.add_argument("plugin")
     added.add_argument("--tenant", default="default", help="the tenant's slug")
+    added = command("plugins new", "write a new plugin in a package of its own", plugin_commands.new_plugin)
+    added.add_argument("name")
+    added.add_argument("--directory", help="where (collegium-NAME)")
+    added = command(
+        "plugins check",
+        "check a plugin as its author should, on servers of its own; exit code 1 if bad",
+        plugin_commands.check_plugin,
+    )
+    added.add_argument("plugin", help="its name if it is installed, or the folder of its project")
+    added = command("plugins rebuild", "let a plugin count anew what it keeps", _act(plugin_commands.rebuild_plugin))
+    added.add_argument("plugin")
+    added.add_argument("--tenant", help="the tenant's slug; every tenant where it acts when absent")
+    added = command("plugins purge", "delete what is left of a plugin for good", _act(plugin_commands.purge_plugin))
+    added.add_argument("plugin")
+    added.add_argument("--tenant", help="its rows of this tenant, where it is switched off")
+    added.add_argument("--schema", action="store_true", help="all that it has, once it is no longer loaded")
+    added.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _serve(settings: Settings, _options: argparse.Namespace) -> None:
@@ -214,15 +246,6 @@ def _roles_sql(_settings: Settings, _options: argparse.Namespace) -> None:
 def _migration(settings: Settings, options: argparse.Namespace) -> None:
     with ready_settings(settings) as ready:
         print(asyncio.run(operations.new_migration(ready, options.plugin, options.message)))
-
-
-def _plugins_list(settings: Settings, _options: argparse.Namespace) -> None:
-    registry, aside = load_registry(discover(settings.plugins), settings.on_bad_plugin)
-    for plugin in registry.plugins:
-        needs = f" (requires {', '.join(plugin.manifest.requires)})" if plugin.manifest.requires else ""
-        print(f"{plugin.name} {plugin.manifest.version}: {plugin.manifest.summary}{needs}")
-    for name, reason in aside.items():
-        print(f"{name}: set aside. {reason}")
 
 
 def _act(act: Act) -> Callable[[Settings, argparse.Namespace], None]:

@@ -75,6 +75,18 @@ async def downgrade(url: str, chain: MigrationChain, revision: str = "base") -> 
         await connection.run_sync(_downgrade, chain, revision)
 
 
+async def drop_schema(url: str, schema: str) -> None:
+    """Delete a schema with everything in it.
+
+    Args:
+        url: The owner role's address.
+        schema: Quoted by PostgreSQL; nobody else's keys lead to it.
+    """
+    async with migrating(url) as connection:
+        await connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+        await connection.commit()
+
+
 async def ensure_default_tenant(url: str, slug: str = "default", name: str = "Collegium") -> None:
     """Make the first tenant if there is none; it answers at every host until there is a second.
 

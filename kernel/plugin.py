@@ -15,6 +15,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 KERNEL_VERSION = "1.0.0"
 GROUP = "collegium.plugins"
+RESERVED_NAMES = frozenset({"kernel", "plugins", "public", "queue"})
+"""What no plugin may be called: our packages, and schemas of the database."""
 _RESERVED = frozenset({"kernel", "queue", "public", "general", "mail", "payment", "security", "roles"})
 """Schemas, and what stands beside the plugins' categories in a tenant's settings."""
 
@@ -103,10 +105,11 @@ def discover(names: Sequence[str] | None = None) -> list[LoadedPlugin]:
         if name not in installed:
             known = ", ".join(sorted(installed)) or "none"
             raise PluginError(name, "settings: plugins", f"it is not installed. Installed are: {known}.")
-    return [_load(installed[name]) for name in wanted]
+    return [load_plugin(installed[name]) for name in wanted]
 
 
-def _load(point: EntryPoint) -> LoadedPlugin:
+def load_plugin(point: EntryPoint) -> LoadedPlugin:
+    """Return the plugin to which an entry point leads, with its fault if it cannot be used."""
     if "." not in point.module:
         return _unusable(point, "its module must stand in a package, because what is below a plugin belongs to it.")
     try:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from kernel.plugin import LoadedPlugin
+from kernel.tables import metadata
 
 WritePlugin = Callable[..., LoadedPlugin]
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -58,6 +59,8 @@ def write_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wr
         return LoadedPlugin(module.PLUGIN, module)
 
     yield write
+    for table in [each for each in metadata.tables.values() if each.schema in made]:
+        metadata.remove(table)
     for name in made:
         for loaded in [each for each in sys.modules if each.partition(".")[0] == name]:
             del sys.modules[loaded]

@@ -82,7 +82,7 @@ MISTAKES = {
         {"routes/__init__.py": "", "routes/orders.py": ROUTE.format(guard="public", guards=0, operation="a")},
         {"register_routes": "routes.orders:ROUTES"},
         "routes/orders.py",
-        "the route list_orders has neither requires(...), nor signed_in, nor public among its guards.",
+        "the route list_orders has neither requires(...), nor operator, signed_in or public among its guards.",
     ),
     "a route's operation": (
         {"routes.py": ROUTE.format(guard="public", guards=1, operation="health_ready")},
