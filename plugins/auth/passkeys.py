@@ -144,8 +144,8 @@ async def take_challenge(db: Db, credential: Credential, what: str) -> tuple[byt
         name = bytes_to_base64url(client_data.challenge)
     except _MALFORMED as error:
         raise PasskeyRefused from error
-    if client_data.cross_origin:
-        # Our pages are in nobody's frame.
+    # Our pages are in nobody's frame, and our challenges have one length.
+    if client_data.cross_origin or len(client_data.challenge) != _CHALLENGE_BYTES:
         raise PasskeyRefused
     kept = await db.deployment.tickets.take(db.tenant_id, _TICKET, name)
     ceremony = msgspec.json.decode(kept, type=Ceremony) if kept is not None else None

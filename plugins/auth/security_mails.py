@@ -73,6 +73,28 @@ it, choose a new password at once:
 """,
     },
 )
+RECOVERY_CODES_MADE = MailTemplate(
+    name="auth.recovery_codes_made",
+    title="Notice that new recovery codes were made",
+    placeholders=_PLACEHOLDERS,
+    subject={"en": "New recovery codes were made", "ar": "تم إنشاء رموز استرداد جديدة"},
+    body={
+        "en": """Hello {{first_name}},
+
+new recovery codes were made for your account at {{school}}: the old ones do not count any more, and every other \
+device was signed out. If it was not you, choose a new password at once:
+
+{{link}}
+""",
+        "ar": """مرحبًا {{first_name}}،
+
+تم إنشاء رموز استرداد جديدة لحسابك في {{school}}: لم تعد الرموز القديمة صالحة، وسُجّل خروج كل الأجهزة الأخرى. إذا لم \
+تكن أنت فاختر كلمة مرور جديدة فورًا:
+
+{{link}}
+""",
+    },
+)
 RECOVERY_CODES_LOW = MailTemplate(
     name="auth.recovery_codes_low",
     title="Notice that a recovery code was used and few are left",
@@ -96,4 +118,10 @@ you, choose a new password at once:
     },
 )
 
-SECURITY_MAILS = (SECOND_FACTOR_ADDED, SECOND_FACTOR_REMOVED, SECOND_FACTORS_RESET, RECOVERY_CODES_LOW)
+SECURITY_MAILS = (
+    SECOND_FACTOR_ADDED,
+    SECOND_FACTOR_REMOVED,
+    SECOND_FACTORS_RESET,
+    RECOVERY_CODES_MADE,
+    RECOVERY_CODES_LOW,
+)

@@ -104,6 +104,9 @@ async def _open(db: Db, user_id: UUID, method: Method, *, second_factor: bool) -
     who = await db.row(_Admitted, _NOTE_LOGIN, user=user_id, now=clock.now())
     if who is None:
         raise BadCredentials
+    # That statement waited for whoever was setting a second factor up, so only now it is sure that none is owed.
+    if not second_factor and (await second_factors.factors_of(db, user_id)).any:
+        raise BadCredentials
     state = SessionState(user_id, who.role, is_operator=who.is_operator, second_factor=second_factor)
     wanted = db.tenant.setting(SETTINGS, AuthSettings).mfa_required_for
     return SignedIn(

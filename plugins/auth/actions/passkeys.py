@@ -110,7 +110,7 @@ async def make_passkey(db: Db, actor: Actor, *, name: str, credential: Credentia
     if (ceremony.user_id, ceremony.session_id) != (actor.id, actor.session_id):
         raise PasskeyRefused
     made = verified_registration(db.tenant, credential, challenge)
-    before = await second_factors.factors_of(db, actor.id)
+    before = await second_factors.locked_factors(db, actor.id)
     kept = await db.row(
         Passkey,
         _INSERT,
@@ -153,6 +153,7 @@ async def remove_passkey(db: Db, actor: Actor, passkey_id: UUID, *, password: st
     if await passkeys.passkey(db, actor.id, passkey_id) is None:
         raise NotFound
     await confirm_password(db, actor, password)
+    await second_factors.locked_factors(db, actor.id)
     await check_another_way_in(db, actor.id, without=passkey_id)
     if await db.run(_REMOVE, id=passkey_id, user=actor.id) == 0:
         raise NotFound

@@ -22,7 +22,12 @@ from plugins.auth.permissions import MANAGE_USER
 from plugins.auth.queries import second_factors, users
 from plugins.auth.queries.second_factors import Factors
 from plugins.auth.schemas.second_factors import SecondFactors, TotpEnrolment
-from plugins.auth.security_mails import SECOND_FACTOR_ADDED, SECOND_FACTOR_REMOVED, SECOND_FACTORS_RESET
+from plugins.auth.security_mails import (
+    RECOVERY_CODES_MADE,
+    SECOND_FACTOR_ADDED,
+    SECOND_FACTOR_REMOVED,
+    SECOND_FACTORS_RESET,
+)
 from plugins.auth.settings import SETTINGS, AuthSettings
 from plugins.auth.tables import Passkey, TotpFactor
 
@@ -99,7 +104,7 @@ async def confirm_totp(db: Db, actor: Actor, *, code: str) -> list[str]:
     step = totp.matching_step(secret, code.replace(" ", ""), clock.now())
     if step is None:
         raise Invalid(errors=[FieldError("code", "This is not the app's present code. Check the clock of the device.")])
-    before = await second_factors.factors_of(db, actor.id)
+    before = await second_factors.locked_factors(db, actor.id)
     if await db.run(_CONFIRM, user=actor.id, expected=stored.secret, now=clock.now(), step=step) == 0:
         raise TotpNotBegun
     return await welcome_factor(db, actor, before)
@@ -127,7 +132,7 @@ async def remove_totp(db: Db, actor: Actor, *, password: str | None, code: str |
     await confirm_password(db, actor, password)
     if code is not None and await codes.use_code(db, actor.id, code) is None:
         raise Invalid(errors=[FieldError("code", "This code does not count. Wait for the next one.")])
-    was_on = (await second_factors.factors_of(db, actor.id)).has_totp
+    was_on = (await second_factors.locked_factors(db, actor.id)).has_totp
     if await db.run(_DROP_TOTP, user=actor.id) == 0:
         raise NotFound
     if was_on:
@@ -152,13 +157,17 @@ async def miss_factor(db: Db, actor: Actor) -> None:
 async def renew_recovery_codes(db: Db, actor: Actor, *, password: str | None) -> list[str]:
     """Replace the actor's recovery codes.
 
+    Emits: auth.sessions.changed
+
     Raises:
         WrongPassword: And whatever else `confirm_password` raises.
         SecondFactorOff: There is no second factor that they could stand in for.
     """
     await confirm_password(db, actor, password)
-    if not (await second_factors.factors_of(db, actor.id)).any:
+    if not (await second_factors.locked_factors(db, actor.id)).any:
         raise SecondFactorOff
+    await sessions.end_other_sessions(db, actor)
+    await tell(db, actor.id, RECOVERY_CODES_MADE)
     return await codes.make_recovery_codes(db, actor.id)
 
 

@@ -28,6 +28,7 @@ _OF_USER = select(
 ).where(User.id == bindparam("user"))
 _TOTP = select(TotpFactor.secret, TotpFactor.confirmed_at).where(TotpFactor.user_id == bindparam("user"))
 
+_LOCK = select(User.id).where(User.id == bindparam("user")).with_for_update(key_share=True)
 _OWNER = select(User.id, User.is_operator).where(User.id == bindparam("user"), User.deleted_at.is_(None))
 
 
@@ -71,6 +72,15 @@ class StoredTotp(Struct, frozen=True):
 async def factors_of(db: Db, user_id: UUID) -> Factors:
     """Return which second factors an account has."""
     return await db.row(Factors, _OF_USER, user=user_id) or Factors(has_totp=False, passkeys=0, recovery_codes_left=0)
+
+
+async def locked_factors(db: Db, user_id: UUID) -> Factors:
+    """Return which second factors an account has, and keep it so until the end of the transaction.
+
+    Whoever is being admitted meanwhile waits, and then asks again what they owe.
+    """
+    await db.value(_LOCK, user=user_id)
+    return await factors_of(db, user_id)
 
 
 async def owner_of(db: Db, user_id: UUID) -> SecondFactorOwner | None:

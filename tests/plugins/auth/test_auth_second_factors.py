@@ -451,6 +451,11 @@ async def test_owner_is_told_of_each_change(school: School, fake_clock: FakeCloc
     owner = await enrolled(school, fake_clock)
     added = await mailbox.mail(owner.email)
     assert (added.subject, added.links) == ("A second factor was set up", [school.tenant.url("/forgot-password")])
+    other = await school.client()
+    token = (await sign_in(other, owner.email)).json()["mfa_token"]
+    assert (await second_step(other, token, code_of(owner.secret))).status_code == 200
+    await owner.client.post("/auth/mfa/recovery-codes", json={"password": PASSWORD})
+    assert ((await owner.client.get("/users/me")).status_code, (await other.get("/users/me")).status_code) == (200, 401)
     await owner.client.request("DELETE", "/auth/mfa/totp", json={"password": PASSWORD})
     admin = await school.person("admin")
     await admin.delete(f"/users/{owner.id}/mfa")
@@ -458,6 +463,7 @@ async def test_owner_is_told_of_each_change(school: School, fake_clock: FakeCloc
     assert subjects == [
         "A second factor was removed",
         "A second factor was set up",
+        "New recovery codes were made",
         "Your second factors were taken away",
     ]
 

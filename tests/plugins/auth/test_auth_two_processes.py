@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from uuid import UUID
 
 import httpx
 import pytest
 
 from kernel.app import create_deployment
+from kernel.db import Db
 from kernel.settings import Settings
-from kernel.testing import FakeClock, School
+from kernel.testing import PASSWORD, FakeClock, School, SchoolFactory
 from kernel.testing.apps import App
+from plugins.auth.queries import second_factors
+from plugins.auth.queries.second_factors import Factors
 from tests.plugins.auth.authenticator import Authenticator
-from tests.plugins.auth.people import codes_of, living_sessions, signed_in
+from tests.plugins.auth.people import codes_of, living_sessions, sign_in, signed_in
 from tests.plugins.auth.test_auth_passkeys import options_to_sign_in, owner_of_passkey, use
 from tests.plugins.auth.test_auth_second_factors import code_of, enrolled, second_step
 
@@ -118,3 +122,60 @@ async def test_counter_of_a_passkey_counts_once_in_both(
         credentials.append(device.use(options))
     answers = await asyncio.gather(*(use(each, signed) for each, signed in zip(browsers, credentials, strict=True)))
     assert sorted(each.status_code for each in answers) == [200] + [401] * 5
+
+
+@pytest.mark.parametrize("turn", TURNS)
+async def test_nobody_slips_in_while_a_second_factor_is_set_up(
+    school: School, browsers: list[httpx.AsyncClient], turn: int
+) -> None:
+    client, answer = await signed_in(school)
+    email, user_id = answer["user"]["email"], answer["user"]["id"]
+    secret = (await client.post("/auth/mfa/totp", json={"password": PASSWORD})).json()["secret"]
+    confirmed, *others = await asyncio.gather(
+        client.post("/auth/mfa/totp/confirm", json={"code": code_of(secret)}),
+        *(sign_in(each, email) for each in browsers),
+    )
+    assert confirmed.status_code == 200
+    # Whoever was let in before is out again; whoever came after owes the second factor, or starts anew.
+    assert {each.status_code for each in others} <= {200, 401}
+    assert len(await living_sessions(school, user_id)) == 1
+    assert (await client.get("/users/me")).status_code == 200
+
+
+async def test_nobody_slips_in_who_was_found_without_a_second_factor_before(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, answer = await signed_in(school)
+    secret = (await client.post("/auth/mfa/totp", json={"password": PASSWORD})).json()["secret"]
+    found, go = asyncio.Event(), asyncio.Event()
+    real = second_factors.factors_of
+
+    async def slowly(db: Db, user_id: UUID) -> Factors:
+        factors = await real(db, user_id)
+        if not found.is_set():
+            found.set()
+            await go.wait()
+        return factors
+
+    monkeypatch.setattr(second_factors, "factors_of", slowly)
+    waiting = asyncio.create_task(sign_in(await school.client(), answer["user"]["email"]))
+    await found.wait()
+    assert (await client.post("/auth/mfa/totp/confirm", json={"code": code_of(secret)})).status_code == 200
+    go.set()
+    assert codes_of(await waiting) == [(401, "auth.bad_credentials")]
+    assert len(await living_sessions(school, answer["user"]["id"])) == 1
+
+
+@pytest.mark.parametrize("turn", TURNS)
+async def test_last_second_factor_stays_where_two_are_removed_at_once(new_school: SchoolFactory, turn: int) -> None:
+    school = await new_school(settings={"auth": {"mfa_required_for": ["student"]}})
+    owner = await owner_of_passkey(school)
+    secret = (await owner.client.post("/auth/mfa/totp", json={"password": PASSWORD})).json()["secret"]
+    assert (await owner.client.post("/auth/mfa/totp/confirm", json={"code": code_of(secret)})).status_code == 200
+    body = {"password": PASSWORD}
+    answers = await asyncio.gather(
+        owner.client.request("DELETE", "/auth/mfa/totp", json=body),
+        owner.client.request("DELETE", f"/auth/passkeys/{owner.passkey['id']}", json=body),
+    )
+    assert sorted(each.status_code for each in answers) == [204, 409]
+    assert len((await owner.client.get("/auth/mfa")).json()["methods"]) == 2
