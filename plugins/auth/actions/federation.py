@@ -163,7 +163,7 @@ async def finish_sign_in(db: Db, pending: PendingSignIn, returned: Returned) -> 
         RateLimited: Somebody has signed in to this account too often.
     """
     provider, assertion = await _assertion(db, pending, returned)
-    account = await _account(db, provider, assertion)
+    account = await _account(db, pending, provider, assertion)
     await count_try(db, account.email)
     return await admit(db, account.id, method="oauth")
 
@@ -183,7 +183,8 @@ async def finish_linking(db: Db, pending: PendingSignIn, linking: Linking, retur
         raise SignInExpired
     if session.is_operator:
         raise OperatorsStayLocal
-    await identities.link(db, linking.user_id, assertion)
+    if await identities.link(db, linking.user_id, assertion):
+        await identities.tell_linked(db, linking.user_id, provider.name or pending.provider)
 
 
 def _provider(db: Db, provider_id: str) -> Provider:
@@ -201,13 +202,14 @@ async def _assertion(db: Db, pending: PendingSignIn, returned: Returned) -> tupl
     return provider, assertion
 
 
-async def _account(db: Db, provider: Provider, assertion: Assertion) -> Account:
+async def _account(db: Db, pending: PendingSignIn, provider: Provider, assertion: Assertion) -> Account:
     """Return the account that a provider's word opens, linked or made if the tenant wants that."""
     _check_domain(provider, assertion)
     account = await account_by_subject(db, authority=assertion.authority, subject=assertion.subject)
     if account is None:
         account = await _account_by_email(db, provider, assertion)
-        await identities.link(db, account.id, assertion)
+        if await identities.link(db, account.id, assertion) and not account.is_unused:
+            await identities.tell_linked(db, account.id, provider.name or pending.provider)
     elif account.is_operator:
         raise NoAccount
     return account

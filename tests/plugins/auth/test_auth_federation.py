@@ -110,7 +110,7 @@ async def test_the_subject_finds_the_account_and_not_the_address(open_school: Sc
 
 
 async def test_a_trusted_and_verified_address_opens_the_account_that_has_it(
-    open_school: School, browser: Browser
+    open_school: School, browser: Browser, mailbox: Mailbox
 ) -> None:
     email = fresh_email(open_school)
     user_id = await make_user(open_school, "instructor", email=email)
@@ -119,6 +119,7 @@ async def test_a_trusted_and_verified_address_opens_the_account_that_has_it(
     await sign_in_by_provider(client, email.upper())
 
     assert ((await me(client))["id"], (await me(client))["role"]) == (str(user_id), "instructor")
+    assert [mail.subject for mail in await mailbox.mails(to=email)] == ["You can sign in with The real one now"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from kernel.ids import new_id
 from kernel.testing import PASSWORD, School
 from kernel.testing.clocks import FakeClock
+from kernel.testing.mailbox import Mailbox
 from kernel.testing.schools import SchoolFactory
 from tests.plugins.auth.authenticator import Authenticator
 from tests.plugins.auth.conftest import Browser
@@ -55,7 +56,7 @@ async def linked(client: httpx.AsyncClient) -> list[dict[str, Any]]:
 
 
 async def test_a_linked_account_is_opened_by_its_provider_whatever_the_address(
-    linkable: School, browser: Browser
+    linkable: School, browser: Browser, mailbox: Mailbox
 ) -> None:
     client, email = await owner_of(linkable, browser)
     elsewhere = f"unverified-{new_id().hex}@elsewhere.example"
@@ -67,6 +68,8 @@ async def test_a_linked_account_is_opened_by_its_provider_whatever_the_address(
     assert (landing(answer), landing(entered).path) == (Landing("/account", {}), "/")
     assert (await other.get("/users/me")).json()["email"] == email
     assert [(each["provider"], each["email"]) for each in await linked(client)] == [("real", elsewhere)]
+    (notice,) = await mailbox.mails(to=email)
+    assert notice.subject == "You can sign in with real now"
 
 
 async def test_linking_asks_for_the_password(linkable: School, browser: Browser) -> None:
