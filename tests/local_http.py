@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 from msgspec import Struct
@@ -49,16 +49,21 @@ async def local_server(
     answering: Answering, *, address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[LocalServer]:
     """Serve as long as the block lasts."""
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        # The client may go away, which some tests are about, and the test may end while we are still answering.
+        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
             asked = await _read(reader)
             served.asked.append(asked)
             await answering(asked, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # the client went away, which some tests are about
-        finally:
-            writer.close()
+        writer.close()
+        with suppress(ConnectionError, ssl.SSLError, asyncio.CancelledError):
+            await writer.wait_closed()
+        serving.discard(task)
 
     server = await asyncio.start_server(serve, address, port, ssl=tls)
     host = f"[{address}]" if ":" in address else address
@@ -66,7 +71,12 @@ async def local_server(
     try:
         yield served
     finally:
+        # Whoever has just come is let in first, for a server that has closed leaves them standing.
+        await asyncio.sleep(0)
         server.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
         await server.wait_closed()
 
 

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest.mock import Mock
 
@@ -208,11 +209,24 @@ async def drops(_asked: Asked, writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("slow", [silence, drops])
 async def test_a_slow_server_is_given_up(slow: Callable[..., Awaitable[None]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "WAIT_S", 0.2)
+    outbound._trusted()  # reading the authorities takes a while, the first time
+    monkeypatch.setattr(outbound, "WAIT_S", 0.5)
     async with local_server(slow) as server:
         kind, detail = await refusal_of(fetch(LOCAL, server.origin))
 
-    assert (kind, detail) == (OutboundFailed, "127.0.0.1 did not answer within 0.2 seconds.")
+    assert (kind, detail) == (OutboundFailed, "127.0.0.1 did not answer within 0.5 seconds.")
+    assert len(server.asked) == 1
+
+
+async def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(10) and [])
+    monkeypatch.setattr(outbound, "WAIT_S", 0.1)
+    try:
+        expected = (OutboundFailed, f"The name {NAME} could not be resolved within 0.1 seconds.")
+        assert await refusal_of(resolve_public(NOTHING, NAME, 25)) == expected
+    finally:
+        answered.set()
 
 
 async def test_a_body_without_end_is_cut_off() -> None:

@@ -15,6 +15,8 @@ from kernel.auth import Actor
 from kernel.deployment import Deployment
 from kernel.tables import metadata
 from kernel.testing import PASSWORD, Person, School, SchoolFactory
+from plugins.auth.actions.identities import link
+from plugins.auth.federation.assertions import Assertion
 
 AGENT, ADDRESS, NAME = "Marker-Agent", "203.0.113.77", "Markername"
 KEPT_BY = {
@@ -91,6 +93,8 @@ async def marked(school: School, litestar_app: Litestar) -> AsyncIterator[Marked
         assert (await person.post("/access-codes/redeem", json={"code": code})).status_code == 200
         seen = {"position": 5, "ranges": [[0, 5]], "total_seconds": 20}
         assert (await person.post(f"/videos/{video_id}/progress", json=seen)).status_code == 200
+        async with school.db() as db:
+            await link(db, person.id, Assertion("https://site.example", f"of {NAME}", email, True, NAME, NAME))
         said = {"rating": 4, "comment": f"{NAME} says thanks."}
         assert (await person.post(f"/courses/{course['id']}/reviews", json=said)).status_code == 201
         yield Marked(person, course["id"])
@@ -140,6 +144,7 @@ async def test_export_holds_everything_of_the_one_and_nothing_of_another(school:
     lists = {name: rows for name, rows in data.items() if isinstance(rows, list) and name != "kernel.activity"}
     assert {name: len(rows) for name, rows in lists.items() if rows} == {
         "auth.failed_logins": 1,
+        "auth.identities": 1,
         "auth.mailed_links": 1,
         "auth.sessions": 1,
         "codes.attempts": 2,
@@ -160,8 +165,9 @@ async def test_erasing_leaves_no_trace_anywhere(deployment: Deployment, school: 
     admin = await school.person("admin")
     before = await places_of(deployment, school, marked.marks)
     assert before >= {
-        "auth.failed_logins", "auth.sessions", "auth.user_profiles", "auth.users", "codes.access_codes",
-        "codes.code_redemptions", "codes.redemption_attempts", "courses.course_reviews", "kernel.audit_logs",
+        "auth.failed_logins", "auth.sessions", "auth.user_identities", "auth.user_profiles", "auth.users",
+        "codes.access_codes", "codes.code_redemptions", "codes.redemption_attempts", "courses.course_reviews",
+        "kernel.audit_logs",
     }  # fmt: skip
     answer = await admin.delete(f"/users/{marked.person.id}")
     assert answer.status_code == 202, answer.text

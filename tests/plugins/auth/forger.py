@@ -51,6 +51,8 @@ class Forger:
         self.server = server
         self.issuer = server.origin
         self.nonce = ""
+        self.nonces: dict[str, str] = {}
+        """By code, where several sign-ins are under way."""
         self.keys: list[Any] = [rsa_key("one").as_dict(private=False)]
         self.metadata: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
@@ -115,6 +117,8 @@ async def forging() -> AsyncIterator[Forger]:
     """Run a forger as long as the block lasts."""
 
     async def respond(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.target == "/token" and forger.nonces:
+            forger.nonce = forger.nonces[parse_qs(asked.body.decode())["code"][0]]
         body = forger.body(asked.target)
         status = forger.status.get(asked.target, 200 if body is not None else 404)
         await answer(writer, json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json"})

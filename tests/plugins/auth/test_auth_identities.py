@@ -1,5 +1,6 @@
 """Linking one's account to a provider and taking the link away; the second factor after a provider; plain OAuth 2."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -201,6 +202,42 @@ async def test_a_link_can_go_when_there_is_a_password(linkable: School, browser:
 
     assert (foreign.status_code, own.status_code, await linked(client)) == (404, 204, [])
     assert landing(afterwards).query["error"] == "auth.no_account"
+
+
+async def test_two_links_that_go_at_once_leave_one(new_school: SchoolFactory, provider: str, browser: Browser) -> None:
+    real = {"issuer": provider, **CLIENT, "trust_email": True, "create_accounts": True}
+    school = await new_school({"auth": {"providers": {"real": real}}})
+    client = await browser(school, scheme="https")
+    await sign_in_by_provider(client, fresh_email(school))
+    await link(client, fresh_email(school), password=None)
+    paths = [f"/users/me/identities/{each['id']}" for each in await linked(client)]
+
+    answers = await asyncio.gather(*(client.delete(path) for path in paths))
+
+    assert sorted(answer.status_code for answer in answers) == [204, 409]
+    assert len(await linked(client)) == 1
+
+
+async def test_somebody_new_who_comes_twice_at_once_gets_one_account(
+    new_school: SchoolFactory, forger: Forger, browser: Browser
+) -> None:
+    forged = {"issuer": forger.issuer, "client_id": CLIENT_ID, "trust_email": True, "create_accounts": True}
+    school = await new_school({"auth": {"providers": {"forged": forged}}})
+    clients = [await browser(school, scheme="https") for _ in range(4)]
+    asked = [query_of(await begin(client, "forged")) for client in clients]
+    # Each nonce must come back with its own code; codes are exchanged in any order.
+    forger.nonces = {f"code-{number}": each["nonce"] for number, each in enumerate(asked)}
+
+    answers = await asyncio.gather(
+        *(
+            client.get("/auth/oauth/forged/callback", params={"code": f"code-{number}", "state": each["state"]})
+            for number, (client, each) in enumerate(zip(clients, asked, strict=True))
+        )
+    )
+
+    assert {answer.headers["location"] for answer in answers} == {"/"}
+    ids = {(await client.get("/users/me")).json()["id"] for client in clients}
+    assert (len(ids), len(await linked(clients[0]))) == (1, 1)
 
 
 async def test_a_provider_does_not_stand_in_for_the_second_factor(
