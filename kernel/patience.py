@@ -14,6 +14,8 @@ HEAD_S = 10.0
 MOST_HEAD_BYTES = 65_536
 BODY_S = 20.0
 LEAST_BYTES_PER_S = 2_000
+LINGER_S = 0.5
+"""How long an idle connection stays open once the server stops, for a request that is on its way."""
 _LOOK_S = 1.0
 _TOO_SLOW = "408 Request Timeout"
 _TOO_LONG = "431 Request Header Fields Too Large"
@@ -27,6 +29,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._timer: TimerHandle | None = None
         self._in_head = True
         self._in_body = False
+        self._is_leaving = False
         self._head_bytes = 0
         self._body_bytes = 0
         self._paused_s = 0.0
@@ -65,6 +68,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._in_body, self._body_bytes, self._paused_s, self._body_since = True, 0, 0.0, self.loop.time()
         super().on_headers_complete()
+        if self._is_leaving and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Count what has come."""
@@ -76,6 +81,22 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._in_head, self._in_body = True, False
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """End the connection after the request that has begun, or that comes in the next moment."""
+        self._is_leaving = True
+        if self._is_idle():
+            self.loop.call_later(LINGER_S, self._leave)
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        if self._is_idle() and not self._head_bytes:
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
 
     def _look_at_body(self) -> None:
         if self.flow.read_paused:
@@ -93,7 +114,6 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: str) -> None:
         self._stop_waiting()
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        if self._is_idle() or not self.cycle.response_started:
             self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
         self.transport.close()

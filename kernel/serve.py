@@ -200,7 +200,17 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
         uvicorn.Server(server_config(worker_app(deployment), settings)).run(sockets=[listener])
         return
     config = server_config("kernel.serve:app_from_environment", settings)
-    Multiprocess(config, sockets=[listener]).run()
+    Supervisor(config, sockets=[listener]).run()
+
+
+class Supervisor(Multiprocess):
+    """Starts the server processes, and others for those that end."""
+
+    def terminate_all(self) -> None:
+        """Stop them all; nobody waits at our own copy of the socket, from which nobody takes connections any more."""
+        for each in self.sockets:
+            each.close()
+        super().terminate_all()
 
 
 class SideServer(uvicorn.Server):

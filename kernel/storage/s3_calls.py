@@ -14,7 +14,7 @@ from io import BytesIO
 from itertools import islice
 from threading import Lock
 from typing import Any
-from xml.etree.ElementTree import ParseError  # nosec B405 - its name alone: minio parses what our own storage says
+from xml.etree.ElementTree import ParseError  # nosec B405
 
 import structlog
 import urllib3
