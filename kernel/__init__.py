@@ -61,7 +61,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.kept_answers": ("Kept", "Query", "kept"),
     "kernel.key_uses": ("KeyUse", "MOST_AT_ONCE", "counts_by", "key_id_of", "under_older_key"),
     "kernel.keys": ("DecryptionFailed", "Keyring", "UnknownKey"),
-    "kernel.mail": ("MailAddressInvalid", "MailTemplate", "parse_address", "send"),
+    "kernel.mail": ("MailAddressInvalid", "MailTemplate", "forget_mails_to", "parse_address", "send"),
     "kernel.mail.composing": ("Rendered",),
     "kernel.mail.templates": (
         "TemplateSummary",

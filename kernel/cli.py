@@ -12,7 +12,7 @@ import msgspec
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from kernel import operations, plugin_commands
+from kernel import mail_commands, operations, plugin_commands
 from kernel.app import create_app, create_deployment, opened
 from kernel.commands import Command
 from kernel.deployment import Deployment
@@ -167,8 +167,12 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
     added.add_argument("ids", nargs="*", metavar="ID")
     added.add_argument("--all", action="store_true")
     added.add_argument("--tenant", help="only those of the tenant with this slug")
-    added = command("mail test", "send a test mail at once and tell what the server says", _act(_mail_test))
+    added = command("mail test", "send a test mail at once and tell what the server says", _act(mail_commands.try_mail))
     added.add_argument("--to", required=True, metavar="ADDRESS")
+    added.add_argument("--tenant", default="default", help="the tenant's slug")
+    added = command(
+        "mail failed", "list mails that failed for good, with the server's answer", _act(mail_commands.list_failed)
+    )
     added.add_argument("--tenant", default="default", help="the tenant's slug")
     command("keys status", "tell what is kept under each of the secret keys", _act(operations.keys_status))
     command("keys rewrap", "write what is kept under older keys anew under the newest", _act(operations.rewrap_keys))
@@ -224,13 +228,6 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
 
 async def _seed(deployment: Deployment, _options: argparse.Namespace) -> str:
     return "\n".join(await seed_demo(deployment))
-
-
-async def _mail_test(deployment: Deployment, options: argparse.Namespace) -> str:
-    from kernel.mail.trial import send_test_mail  # import: start-up-time
-
-    tenant = await deployment.tenants.by_slug(options.tenant)
-    return f"Taken by {await send_test_mail(deployment, tenant, to=options.to)}."
 
 
 def _openapi(settings: Settings, _options: argparse.Namespace) -> None:

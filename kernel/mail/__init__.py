@@ -4,8 +4,8 @@ What a mail says is `wording`, a tenant's own words for it `templates`, the mess
 sending `delivery` with `servers` and `smtp`.
 """
 
-from kernel.mail.outgoing import send
+from kernel.mail.outgoing import forget_mails_to, send
 from kernel.mail.servers import MailAddressInvalid, parse_address
 from kernel.mail.wording import MailTemplate
 
-__all__ = ["MailAddressInvalid", "MailTemplate", "parse_address", "send"]
+__all__ = ["MailAddressInvalid", "MailTemplate", "forget_mails_to", "parse_address", "send"]

@@ -5,11 +5,12 @@ Everything in the HTML is escaped here, once. Whom it goes to is decided before,
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from html import escape
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -44,6 +45,20 @@ _BUTTON = (
     '<p style="margin:0 0 16px;font-size:13px;word-break:break-all"><a href="{link}">{link}</a></p>'
 )
 _LOGO = '<img src="{url}" alt="" height="40" style="vertical-align:middle;max-height:40px;border:0"> '
+
+
+class WholeLine(UnstructuredHeader, BaseHeader):
+    """A header that is a list of addresses of the web, which a fold would encode beyond recognition."""
+
+    def fold(self, *, policy: "Policy[Any]") -> str:
+        """Return it in one line."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_headers = HeaderRegistry()
+_headers.map_to_type("list-unsubscribe", WholeLine)
+_POLICY = SMTP.clone(header_factory=_headers)
+_MOST_LINE = 900
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -82,7 +97,7 @@ def compose(
     recipient: Address,
 ) -> EmailMessage:
     """Return the message; its id is made of the mail's, so that a second copy can be recognised as one."""
-    message = EmailMessage(policy=SMTP.clone(raise_on_defect=False))
+    message = EmailMessage(policy=_POLICY)
     message["From"] = sender.address
     message["To"] = recipient
     if sender.reply_to is not None:
@@ -92,7 +107,7 @@ def compose(
     message["Message-ID"] = f"<{mail_id}@{sender.address.domain}>"
     # Asks programs that answer by themselves to leave it (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
-    if template.unsubscribe and is_link(link := values[template.unsubscribe]):
+    if template.unsubscribe and is_link(link := values[template.unsubscribe]) and len(link) < _MOST_LINE:
         message["List-Unsubscribe"] = f"<{link}>"
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")

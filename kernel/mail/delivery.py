@@ -15,12 +15,13 @@ from redis.exceptions import RedisError
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.clock import now
 from kernel.deployment import Deployment
+from kernel.keys import DecryptionFailed
 from kernel.mail import outgoing
 from kernel.mail.composing import compose, render
 from kernel.mail.outgoing import MailContent, StoredMail
 from kernel.mail.relays import MailRelay, NoMailRelay, hand_over, relay_of
 from kernel.mail.servers import parse_address
-from kernel.mail.smtp import MailDeferred, MailRefused
+from kernel.mail.smtp import MailDeferred, MailNotTaken, MailRefused
 from kernel.mail.templates import acts, chosen_wording, look_of, own_wordings
 from kernel.mail.wording import MailTemplate, Wording
 from kernel.tasks import TaskContext, TaskPostponed, TaskRefused
@@ -55,8 +56,8 @@ async def deliver(context: TaskContext, mail_id: UUID) -> None:
         own = [] if mail is None else await own_wordings(db, mail.template)
     if mail is None:
         return
-    template, relay = _template(deployment, tenant, mail), _relay(deployment, tenant)
-    content = outgoing.opened(deployment.keyring, tenant.id, mail)
+    template, relay = _template(deployment, tenant, mail), _relay(deployment, tenant, mail)
+    content = await _opened(context, deployment, tenant, mail)
     if mail.attempts == 0 and not await _may_have_another(deployment, tenant, template, content, relay):
         log.warning("mail.limited", template=template.name, tenant_id=str(tenant.id))
         async with context.transaction() as db:
@@ -70,9 +71,9 @@ async def deliver(context: TaskContext, mail_id: UUID) -> None:
         try:
             await _send(deployment, tenant, template, relay, mail, content, own)
         except MailRefused as refusal:
-            await _give_up(context, mail_id, str(refusal))
+            await _give_up(context, mail_id, refusal)
         except MailDeferred as reason:
-            await _put_off(context, mail_id, attempt, str(reason))
+            await _put_off(context, mail_id, attempt, reason)
     async with context.transaction() as db:
         await outgoing.remove(db, mail_id)
 
@@ -101,19 +102,19 @@ async def _send(
     await hand_over(deployment, relay, mail.id, message)
 
 
-async def _give_up(context: TaskContext, mail_id: UUID, answer: str) -> None:
+async def _give_up(context: TaskContext, mail_id: UUID, why: MailNotTaken) -> None:
     async with context.transaction() as db:
-        await outgoing.fail(db, mail_id, answer)
-    raise TaskRefused(answer)
+        await outgoing.fail(db, mail_id, str(why))
+    raise TaskRefused(why.brief)
 
 
-async def _put_off(context: TaskContext, mail_id: UUID, attempt: int, answer: str) -> None:
+async def _put_off(context: TaskContext, mail_id: UUID, attempt: int, why: MailDeferred) -> None:
     if attempt >= MOST_ATTEMPTS:
-        await _give_up(context, mail_id, answer)
+        await _give_up(context, mail_id, why)
     async with context.transaction() as db:
-        await outgoing.release(db, mail_id, answer)
+        await outgoing.release(db, mail_id, str(why))
     pause_s = _PAUSES_S[attempt - 1] if attempt <= len(_PAUSES_S) else _LONGEST_PAUSE_S
-    raise TaskPostponed(answer, pause_s)
+    raise TaskPostponed(why.brief, pause_s)
 
 
 def _tenant(context: TaskContext) -> Tenant:
@@ -125,15 +126,29 @@ def _tenant(context: TaskContext) -> Tenant:
 def _template(deployment: Deployment, tenant: Tenant, mail: StoredMail) -> MailTemplate:
     template = deployment.registry.mail_templates.get(mail.template)
     if template is None or not acts(template, tenant):
-        raise TaskPostponed(f"The plugin of {mail.template} does not act.", _NOT_NOW_S)
+        raise TaskPostponed(f"The plugin of {mail.template} does not act.", _patience_s(mail))
     return template
 
 
-def _relay(deployment: Deployment, tenant: Tenant) -> MailRelay:
+def _relay(deployment: Deployment, tenant: Tenant, mail: StoredMail) -> MailRelay:
     try:
         return relay_of(deployment, tenant)
     except NoMailRelay as reason:
-        raise TaskPostponed(str(reason), _NOT_NOW_S) from None
+        raise TaskPostponed(str(reason), _patience_s(mail)) from None
+
+
+def _patience_s(mail: StoredMail) -> float:
+    """Return how long to wait for what somebody has to do: the longer, the longer it has not been done."""
+    return min(max(_NOT_NOW_S, (now() - mail.created_at).total_seconds() / 4), _LONGEST_PAUSE_S)
+
+
+async def _opened(context: TaskContext, deployment: Deployment, tenant: Tenant, mail: StoredMail) -> MailContent:
+    try:
+        return outgoing.opened(deployment.keyring, tenant.id, mail)
+    except DecryptionFailed as error:
+        async with context.transaction() as db:
+            await outgoing.fail(db, mail.id, f"It cannot be read: {type(error).__name__}.")
+        raise TaskRefused(f"It cannot be read: {type(error).__name__}.") from None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_c
 from kernel.db import Db
 from kernel.events import Event, Listener, publish
 from kernel.ids import new_id
-from kernel.keys import Keyring
+from kernel.keys import DecryptionFailed, Keyring
 from kernel.mail.servers import parse_address
 from kernel.mail.tables import OutgoingMail
 from kernel.mail.wording import SCHOOL, MailTemplate
@@ -55,7 +55,16 @@ _FAIL = (
     .values(claimed_until=None, last_answer=bindparam("answer"), failed_at=func.now(), attempts=0)
 )
 _DELETE = delete(OutgoingMail).where(OutgoingMail.id == bindparam("id"))
-_FORGET = delete(OutgoingMail).where(OutgoingMail.failed_at < func.now() - _KEPT)
+_FORGET = delete(OutgoingMail).where(
+    or_(OutgoingMail.failed_at < func.now() - _KEPT, OutgoingMail.created_at < func.now() - 2 * _KEPT)
+)
+_FAILED = (
+    select(OutgoingMail.id, OutgoingMail.template, OutgoingMail.failed_at, OutgoingMail.last_answer)
+    .where(OutgoingMail.failed_at.is_not(None))
+    .order_by(OutgoingMail.failed_at.desc())
+    .limit(200)
+)
+_WAITING = select(*_READ.selected_columns)
 
 
 class MailContent(msgspec.Struct, frozen=True):
@@ -74,6 +83,15 @@ class StoredMail(msgspec.Struct, frozen=True):
     content_encrypted: str
     created_at: datetime
     attempts: int
+
+
+class FailedMail(msgspec.Struct, frozen=True):
+    """A mail that is not tried any more, and what its server said."""
+
+    id: UUID
+    template: str
+    failed_at: datetime
+    last_answer: str | None
 
 
 class MailId(msgspec.Struct, frozen=True):
@@ -141,6 +159,23 @@ def opened(keyring: Keyring, tenant_id: UUID, mail: StoredMail) -> MailContent:
 def values_of(content: MailContent, school: str) -> dict[str, str]:
     """Return the values of every placeholder, the school's name among them."""
     return {**content.values, SCHOOL: school}
+
+
+async def failed_mails(db: Db) -> list[FailedMail]:
+    """Return the tenant's mails that are not tried any more, the newest 200 first."""
+    return await db.rows(FailedMail, _FAILED)
+
+
+async def forget_mails_to(db: Db, address: str) -> None:
+    """Remove what waits to be sent to an address, for whoever erases its owner."""
+    wanted = address.casefold()
+    for mail in await db.rows(StoredMail, _WAITING):
+        try:
+            content = opened(db.deployment.keyring, db.tenant_id, mail)
+        except DecryptionFailed:
+            continue
+        if content.to.casefold() == wanted:
+            await remove(db, mail.id)
 
 
 async def claim(db: Db, mail_id: UUID) -> int | None:

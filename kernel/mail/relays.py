@@ -14,7 +14,7 @@ from kernel.categories import MAIL, MailSettings
 from kernel.deployment import Deployment
 from kernel.errors import DomainError
 from kernel.mail.folder import keep_in_folder, mail_folder
-from kernel.mail.servers import MailAddressInvalid, Sender, SmtpServer, parse_address
+from kernel.mail.servers import MailAddressInvalid, Sender, SmtpServer, named, parse_address
 from kernel.mail.smtp import MailDeferred, submit
 from kernel.mail.templates import look_of
 from kernel.outbound import resolve_public
@@ -47,18 +47,14 @@ def relay_of(deployment: Deployment, tenant: Tenant) -> MailRelay:
     """
     chosen = tenant.setting(MAIL, MailSettings)
     name = chosen.from_name or look_of(tenant).name
-    reply_to = _address(chosen.reply_to)
-    own = _address(chosen.from_address, name)
+    reply_to, own = (_address(text, name) for text in (chosen.reply_to, chosen.from_address))
     if chosen.host and own is not None:
         server = SmtpServer(
             chosen.host, chosen.port, chosen.encryption, chosen.username, chosen.password, is_tenants=True
         )
         return MailRelay(Sender(own, reply_to), server)
     address = deployment.mail_from or Address(username="noreply", domain="localhost")
-    sender = Sender(
-        Address(address.display_name or name, address.username, address.domain),
-        reply_to or own,
-    )
+    sender = Sender(named(address, address.display_name or name), reply_to or own)
     if deployment.smtp is not None:
         return MailRelay(sender, deployment.smtp)
     if (folder := mail_folder(deployment.settings, tenant.id)) is not None:
@@ -84,12 +80,12 @@ async def _public_address(deployment: Deployment, server: SmtpServer) -> str:
     try:
         address, _ = await resolve_public(deployment, server.host, server.port)
     except DomainError as refusal:
-        raise MailDeferred(f"The school's own mail server: {refusal.detail}") from None
+        raise MailDeferred(f"The school's own mail server: {refusal.detail}", refusal.code) from None
     return address
 
 
-def _address(text: str, name: str = "") -> Address | None:
+def _address(text: str, name: str) -> Address | None:
     try:
-        return parse_address(text, name=name) if text else None
+        return named(parse_address(text), name) if text else None
     except MailAddressInvalid:
         return None

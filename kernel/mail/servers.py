@@ -17,6 +17,7 @@ Security = Literal["tls", "starttls", "none"]
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 _SHAPE = "smtp://user:password@host:587, smtps://user:password@host:465 or smtp://host:25?security=none"
 MOST_ADDRESS = 254
+MOST_NAME = 100
 _ATOM = r"[^\s()<>@,;:\\\"\[\].]+"
 _LOCAL = re.compile(rf"(?=.{{1,64}}\Z){_ATOM}(?:\.{_ATOM})*")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -85,12 +86,11 @@ def _security(scheme: str, options: dict[str, str]) -> Security:
     return chosen  # type: ignore[return-value]  # it is one of the keys
 
 
-def parse_address(text: str, *, name: str = "", field_name: str = "email") -> Address:
+def parse_address(text: str, *, field_name: str = "email") -> Address:
     """Return one mail address, its domain in ASCII.
 
     Args:
         text: `somebody@example.org`, without a name.
-        name: Shown beside it.
         field_name: For the error.
 
     Raises:
@@ -106,9 +106,15 @@ def parse_address(text: str, *, name: str = "", field_name: str = "email") -> Ad
             or not _HOST.fullmatch(host)
         ):
             raise ValueError
-        return Address(display_name=" ".join(name.split()), username=local, domain=host)
+        return Address(username=local, domain=host)
     except (ValueError, MessageError):
         raise MailAddressInvalid(errors=[FieldError(field_name, "This is no mail address.")]) from None
+
+
+def named(address: Address, name: str) -> Address:
+    """Return an address with a name beside it, whatever the name contains."""
+    shown = " ".join("".join(char if char.isprintable() else " " for char in name).split())
+    return Address(display_name=shown[:MOST_NAME], username=address.username, domain=address.domain)
 
 
 def parse_mail_from(text: str) -> Address | None:
@@ -121,6 +127,6 @@ def parse_mail_from(text: str) -> Address | None:
         return None
     name, bracket, rest = text.rpartition("<")
     try:
-        return parse_address(rest.removesuffix(">") if bracket else text.strip(), name=name.strip().strip('"'))
+        return named(parse_address(rest.removesuffix(">") if bracket else text.strip()), name.strip().strip('"'))
     except MailAddressInvalid:
         raise ValueError("COLLEGIUM_MAIL_FROM is not of the form Collegium <school@example.org>.") from None

@@ -9,6 +9,7 @@ import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
+from functools import cache
 from ipaddress import ip_address
 
 import aiosmtplib
@@ -19,16 +20,30 @@ CONNECT_S = 10
 ANSWER_S = 30
 WHOLE_S = 90
 
-_ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+")
+_ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+|\b(?:https?://|www\.)\S+", re.IGNORECASE)
+_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _MOST_ANSWER = 300
 
 
-class MailDeferred(Exception):
-    """The server does not take the mail now; the text says why, without an address."""
+class MailNotTaken(Exception):
+    """The server has not taken the mail.
+
+    Args:
+        answer: Why; of the server's own words those that name no address of mail or web, which it likes to repeat.
+        brief: The same in a code or a kind of error, for logs and the queue, where nothing of the mail may stand.
+    """
+
+    def __init__(self, answer: str, brief: str) -> None:
+        super().__init__(answer)
+        self.brief = brief
 
 
-class MailRefused(Exception):
-    """The server will never take this mail; the text is its answer, without an address."""
+class MailDeferred(MailNotTaken):
+    """It does not take the mail now."""
+
+
+class MailRefused(MailNotTaken):
+    """It will never take this mail."""
 
 
 async def submit(server: SmtpServer, message: EmailMessage, *, at: str = "", ca_file: str = "") -> None:
@@ -64,9 +79,9 @@ async def submit(server: SmtpServer, message: EmailMessage, *, at: str = "", ca_
     except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
         raise _refusal(error.code, error.message) from None
     except aiosmtplib.SMTPNotSupported:
-        raise MailRefused("The server takes no addresses beyond ASCII.") from None
+        raise MailRefused("The server takes no addresses beyond ASCII.", "SMTPUTF8 is missing") from None
     except (aiosmtplib.SMTPException, OSError, TimeoutError, ssl.SSLError) as error:
-        raise MailDeferred(_described(error)) from None
+        raise _trouble(error) from None
 
 
 async def greet(server: SmtpServer, *, name: str, ca_file: str = "") -> None:
@@ -85,7 +100,7 @@ async def greet(server: SmtpServer, *, name: str, ca_file: str = "") -> None:
             client = await _connected(server, "", ca_file, name=name)
             client.close()
     except (aiosmtplib.SMTPException, OSError, TimeoutError, ssl.SSLError) as error:
-        raise MailDeferred(_described(error)) from None
+        raise _trouble(error) from None
 
 
 async def _connected(server: SmtpServer, at: str, ca_file: str, *, name: str) -> aiosmtplib.SMTP:
@@ -97,7 +112,7 @@ async def _connected(server: SmtpServer, at: str, ca_file: str, *, name: str) ->
         password=server.password or None,
         use_tls=server.security == "tls",
         start_tls=server.security == "starttls",
-        tls_context=await asyncio.to_thread(_tls_context, ca_file),
+        tls_context=await asyncio.to_thread(_tls_context, ca_file),  # reads files the first time
         # Whoever judges the mail compares it with the sender's; this machine's own name says nothing.
         local_hostname=name,
         timeout=ANSWER_S,
@@ -123,6 +138,7 @@ async def _socket(at: str, port: int) -> socket.socket:
     return connection
 
 
+@cache
 def _tls_context(ca_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca_file:
@@ -130,14 +146,17 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _refusal(code: int, answer: str) -> MailDeferred | MailRefused:
-    return (MailRefused if code >= 500 else MailDeferred)(_without_addresses(f"{code} {answer}"))
+def _refusal(code: int, answer: str) -> MailNotTaken:
+    enhanced = _ENHANCED.match(answer)
+    brief = f"{code} {enhanced[1]}" if enhanced else str(code)
+    return (MailRefused if code >= 500 else MailDeferred)(_without_addresses(f"{code} {answer}"), brief)
 
 
-def _described(error: Exception) -> str:
+def _trouble(error: Exception) -> MailDeferred:
+    kind = type(error).__name__
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return _without_addresses(f"{type(error).__name__} {error.code} {error.message}")
-    return _without_addresses(f"{type(error).__name__} {error}".strip())
+        return MailDeferred(_without_addresses(f"{kind} {error.code} {error.message}"), f"{kind} {error.code}")
+    return MailDeferred(_without_addresses(f"{kind} {error}".strip()), kind)
 
 
 def _without_addresses(text: str) -> str:

@@ -17,6 +17,7 @@ SCHOOL = "school"
 """A placeholder that every template has: the tenant's name."""
 MOST_SUBJECT = 200
 MOST_BODY = 20_000
+_MOST_FILLED = 400
 
 _PLACEHOLDER = re.compile(r"\{\{ *([a-z][a-z0-9_]{0,62}) *\}\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -129,7 +130,7 @@ def best_locale(offered: Iterable[str], *wanted: str | None) -> str:
 
 def filled_subject(wording: Wording, values: Values) -> str:
     """Return the subject as one line, whatever the values contain."""
-    return " ".join(_fill(wording.subject, values).split())
+    return " ".join(_fill(wording.subject, values).split())[:_MOST_FILLED]
 
 
 def filled_lines(wording: Wording, values: Values) -> list[Line]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Uuid, bindparam, delete, func, select, update
 
 from kernel.db import Db
+from kernel.mail import forget_mails_to
 from kernel.personal_data import PersonalData
 from plugins.auth.actions.second_factors import drop_second_factors
 from plugins.auth.queries.passkeys import passkeys_of
@@ -42,6 +43,7 @@ _NO_ACCOUNT: Mapping[str, Any] = {
     "last_login": None,
     "is_operator": False,
 }
+_ADDRESS = select(User.email).where(User.id == _USER)
 _ERASE_ACCOUNT = update(User).where(User.id == _USER).values(**_NO_ACCOUNT)
 _SAID = (column.key for column in UserProfile.__table__.columns if column.nullable)
 _ERASE_PROFILE = (
@@ -153,6 +155,7 @@ async def _account(db: Db, user_id: UUID) -> UserDetails:
 
 
 async def _erase_account(db: Db, user_id: UUID) -> None:
+    await forget_mails_to(db, await db.value(_ADDRESS, user=user_id))
     # `.invalid` is nobody's mail for ever (RFC 2606).
     await db.run(_ERASE_ACCOUNT, user=user_id, email=f"{user_id}@erased.invalid")
     await db.run(_ERASE_PROFILE, user=user_id)

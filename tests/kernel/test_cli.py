@@ -417,7 +417,12 @@ def test_doctor_says_how_every_part_is(run: Run, lab_settings: Settings) -> None
 
 
 def test_doctor_fails_when_a_part_does(run: Run, lab_settings: Settings, tmp_path: Path) -> None:
-    severed = msgspec.structs.replace(lab_settings, redis_url=f"unix://{tmp_path}/nobody.sock", database_url=NOBODY)
+    severed = msgspec.structs.replace(
+        lab_settings,
+        redis_url=f"unix://{tmp_path}/nobody.sock",
+        database_url=NOBODY,
+        smtp_url=f"smtp://127.0.0.1:{free_port()}?security=none",
+    )
 
     ill = run("doctor", settings=severed)
 
@@ -443,9 +448,14 @@ def test_a_test_mail_without_a_server_goes_into_the_folder(run: Run, lab_setting
 
 
 def test_a_test_mail_that_nobody_takes_is_one_sentence(run: Run, lab_settings: Settings) -> None:
-    refused = run("mail", "test", "--to", "ada@north.test", settings=lab_settings)
+    nobody = msgspec.structs.replace(lab_settings, smtp_url=f"smtp://127.0.0.1:{free_port()}?security=none")
+    refused = run("mail", "test", "--to", "ada@north.test", settings=nobody)
 
     assert (refused.code, refused.sentence[:16]) == (2, "SMTPConnectError")
+
+
+def test_mails_that_failed_are_listed(run: Run, lab_settings: Settings) -> None:
+    assert run("mail", "failed", settings=lab_settings) == Ran(0, "No mail has failed.\n", "")
 
 
 def test_openapi_prints_the_document(run: Run, lab_settings: Settings) -> None:

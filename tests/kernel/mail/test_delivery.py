@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import column, text
 
 from kernel.deployment import Deployment
-from kernel.mail import delivery, send
+from kernel.keys import Keyring
+from kernel.mail import delivery, outgoing, send
 from kernel.mail.delivery import MOST_ATTEMPTS
 from kernel.mail.servers import Security, SmtpServer
+from kernel.tasks import NoPayload, enqueue
 from kernel.testing import Mailbox, School, SchoolFactory
 from tests.kernel.mail.post import WELCOME
 from tests.kernel.mail.servers import HANG_UP, PASSWORD, SILENCE, USER, Certificates, MoodyServer
@@ -242,6 +244,71 @@ async def test_a_wrong_password_is_the_servers_trouble_and_not_the_mails(
         ]
 
 
+async def test_a_crash_after_the_servers_yes_sends_the_same_message_again(
+    school: School, to_server: Any, look_behind: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def crash(_db: object, _mail_id: object) -> None:
+        raise ConnectionResetError
+
+    async with MoodyServer().listening() as server:
+        to_server(server)
+        await _send(school)
+        with monkeypatch.context() as patch:
+            patch.setattr(outgoing, "remove", crash)
+            await school.settle(may_fail=True)
+        await school.bring_forward()
+        await school.settle(may_fail=True)
+        assert len(server.received) == 1, "within three minutes nobody else sends it"
+
+        await look_behind.execute(
+            "UPDATE kernel.outgoing_mails SET claimed_until = now() WHERE tenant_id = $1", school.id
+        )
+        await school.bring_forward()
+        await school.settle()
+        assert len(server.received) == 2
+        assert len(set(server.seen)) == 1
+    assert await _mail_rows(school) == []
+
+
+async def test_a_mail_whose_key_is_gone_is_given_up(
+    school: School, deployment: Deployment, to_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with MoodyServer().listening() as server:
+        to_server(server)
+        await _send(school)
+        monkeypatch.setattr(deployment, "keyring", Keyring(["another key that is long enough for it, as it must be"]))
+        failures = await school.settle(may_fail=True)
+
+        assert failures == ["The task kernel.send_mail failed: It cannot be read: UnknownKey."]
+        assert await _mail_rows(school) == [(0, False, True, "It cannot be read: UnknownKey.")]
+        assert server.seen == []
+
+
+async def test_what_failed_is_listed_and_forgotten_after_a_while(
+    school: School, other_school: School, to_server: Any, look_behind: "asyncpg.Connection[Any]"
+) -> None:
+    async with MoodyServer(to_messages=["554 No"]).listening() as server:
+        to_server(server)
+        await _send(school)
+        await school.settle(may_fail=True)
+    async with school.db() as db:
+        (failed,) = await outgoing.failed_mails(db)
+    assert (failed.template, failed.last_answer) == ("post.welcome", "554 No")
+    async with other_school.db() as db:
+        assert await outgoing.failed_mails(db) == []
+
+    for days, left in ((13, 1), (15, 0)):
+        await look_behind.execute(
+            "UPDATE kernel.outgoing_mails SET failed_at = now() - make_interval(days => $1) WHERE tenant_id = $2",
+            days,
+            school.id,
+        )
+        async with school.db() as db:
+            await enqueue(db, outgoing.FORGET_MAILS, NoPayload())
+        await school.settle(may_fail=True)
+        assert len(await _mail_rows(school)) == left
+
+
 async def test_a_mail_that_another_worker_sends_is_left_to_it(
     school: School, to_server: Any, look_behind: "asyncpg.Connection[Any]"
 ) -> None:
@@ -292,7 +359,8 @@ async def test_a_tenants_mails_wait_beyond_its_share_of_an_hour(
 async def test_what_fails_leaves_no_address_and_no_link_in_logs_and_queue(
     school: School, to_server: Any, look_behind: "asyncpg.Connection[Any]", capfd: pytest.CaptureFixture[str]
 ) -> None:
-    async with MoodyServer(to_recipients=[f"450 {TO} later", f"550 no {TO}"]).listening() as server:
+    answers = [f"450 4.7.1 {TO} later", f"550 no {TO}, see https://north.test/t/Secrettoken"]
+    async with MoodyServer(to_recipients=answers).listening() as server:
         to_server(server)
         await _send(school)
         await school.settle()
@@ -304,8 +372,9 @@ async def test_what_fails_leaves_no_address_and_no_link_in_logs_and_queue(
     history = await look_behind.fetch("SELECT to_jsonb(l)::text FROM queue.pgqueuer_log l")
     out, err = capfd.readouterr()
     said = out + err + "".join(row[0] for row in [*queue, *history])
-    assert "450 <address> later" in said
-    assert [word for word in ("ada.secret", "Secrettoken") if word in said] == []
+    assert '"exception_message": "450 4.7.1"' in said
+    assert [word for word in ("ada.secret", "Secrettoken", "later", "see") if word in said] == []
+    assert (await _mail_rows(school))[0][3] == "550 no <address>, see <address>"
 
 
 # --- a tenant's own server -------------------------------------------------------------------------------------------
@@ -334,7 +403,7 @@ async def test_a_tenants_own_server_sends_in_its_own_name(
 
     (mail,) = server.received
     assert (mail.sender, str(mail.message["From"])) == ("office@north.test", "The office <office@north.test>")
-    assert str(mail.message["Reply-To"]) == "help@north.test"
+    assert str(mail.message["Reply-To"]) == "The office <help@north.test>"
     assert await mailbox.mails() == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from kernel.keys import Tampered
-from kernel.mail import MailAddressInvalid, MailTemplate, send
+from kernel.mail import MailAddressInvalid, MailTemplate, forget_mails_to, send
 from kernel.mail.outgoing import StoredMail, opened
 from kernel.testing import Mailbox, School, SchoolFactory
 from tests.kernel.mail.post import DIGEST, WELCOME
@@ -190,11 +190,36 @@ async def test_a_mail_looks_as_the_school_does(new_school: SchoolFactory, mailbo
     assert "مدرسة &amp; Co</div>" in mail.html
 
 
+async def test_a_schools_name_reaches_no_other_header(new_school: SchoolFactory, mailbox: Mailbox) -> None:
+    school = await new_school(settings={"general": {"name": 'North\r\nBcc: all@north.test\x07 "School" <x@y.test>'}})
+    await _send(school, "ada@north.test")
+
+    mail = await mailbox.mail("ada@north.test")
+    assert mail.message["Bcc"] is None
+    (sender,) = mail.message["From"].addresses
+    assert (sender.addr_spec, sender.display_name) == (
+        "noreply@collegium.test",
+        'North Bcc: all@north.test "School" <x@y.test>',
+    )
+
+
+async def test_mails_to_somebody_who_is_erased_are_gone(school: School, other_school: School, mailbox: Mailbox) -> None:
+    for each in (school, other_school):
+        await _send(each, "Ada@north.test")
+    await _send(school, "bob@north.test")
+    async with school.db() as db:
+        await forget_mails_to(db, "ada@NORTH.test")
+
+    mails = await mailbox.mails()
+    assert sorted(mail.to[0] for mail in mails) == ["Ada@north.test", "bob@north.test"]
+
+
 async def test_a_template_that_can_be_left_says_how_in_its_headers(school: School, mailbox: Mailbox) -> None:
-    await _send(school, "ada@north.test", DIGEST, news="Nothing.", stop_link="https://north.test/stop/1")
+    stop = f"https://north.test/stop/{'x' * 200}"
+    await _send(school, "ada@north.test", DIGEST, news="Nothing.", stop_link=stop)
     await _send(school, "bob@north.test", DIGEST, news="Nothing.", stop_link="https://north.test/stop/>\r\nX: y")
 
-    assert str((await mailbox.mail("ada@north.test")).message["List-Unsubscribe"]) == "<https://north.test/stop/1>"
+    assert f"\r\nList-Unsubscribe: <{stop}>\r\n".encode() in (await mailbox.mail("ada@north.test")).content
     broken = await mailbox.mail("bob@north.test")
     assert (broken.message["List-Unsubscribe"], broken.message["X"]) == (None, None)
 
