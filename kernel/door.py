@@ -29,7 +29,7 @@ from kernel.identity import SessionState
 from kernel.kept_answers import Keeping, how_kept, send_kept
 from kernel.metrics import REFUSED
 from kernel.replicas import MOST_BEHIND_S, is_reading
-from kernel.tenancy import Tenant
+from kernel.tenancy import Tenant, TenantUnknown
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ACCESS_COOKIE = "collegium_access"
@@ -264,7 +264,9 @@ class Door:
 
     async def _tenant(self, arrival: Arrival, claims: AccessClaims | None) -> Tenant:
         tenants = self._deployment.tenants
-        if arrival.slug and _SLUG.fullmatch(arrival.slug):
+        if arrival.slug:
+            if not _SLUG.fullmatch(arrival.slug):
+                raise TenantUnknown
             tenant = await tenants.by_slug(arrival.slug)
         else:
             tenant = await tenants.by_host(arrival.hostname)

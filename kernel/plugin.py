@@ -15,10 +15,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 KERNEL_VERSION = "1.0.0"
 GROUP = "collegium.plugins"
-RESERVED_NAMES = frozenset({"kernel", "plugins", "public", "queue"})
-"""What no plugin may be called: our packages, and schemas of the database."""
-_RESERVED = frozenset({"kernel", "queue", "public", "general", "mail", "payment", "security", "roles"})
-"""Schemas, and what stands beside the plugins' categories in a tenant's settings."""
+RESERVED_NAMES = frozenset(
+    {"kernel", "plugins", "public", "queue", "general", "mail", "payment", "security", "roles", "erasing"}
+)
+"""What no plugin may be called: our packages, schemas, and what stands beside the plugins' settings in a tenant's."""
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ def _visit(
 def _check_manifest(plugin: LoadedPlugin) -> None:
     if plugin.fault:
         raise plugin.broken(plugin.fault)
-    if not plugin.name.isidentifier() or plugin.name in _RESERVED:
+    if not plugin.name.isidentifier() or plugin.name in RESERVED_NAMES:
         raise plugin.broken("the name must be an identifier and no reserved word.")
     wanted = plugin.manifest.kernel
     try:

@@ -14,7 +14,7 @@ from sqlalchemy import column, text
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.errors import Conflict
-from kernel.tenants import tenant_details
+from kernel.tenants import locked_plugins, tenant_details
 
 Progress = Callable[[int, int, str], Awaitable[None]]
 
@@ -34,6 +34,10 @@ _TABLES = text("""
     WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       AND format('%I.%I', n.nspname, c.relname) <> 'kernel.tenant_hosts'
 """).columns(column("name"), column("points_at"), column("holds"))
+_BEGIN = text("""
+    UPDATE kernel.tenants SET settings = '{"erasing": true}', version = version + 1
+    WHERE id = CAST(:id AS uuid) AND NOT is_active
+""")
 _REMOVE_TENANT = text("DELETE FROM kernel.tenants WHERE id = CAST(:id AS uuid) AND NOT is_active")
 _REMOVE_JOBS = text("""
     DELETE FROM queue.pgqueuer
@@ -57,12 +61,13 @@ class TenantTable(msgspec.Struct, frozen=True):
 
 
 async def check_erasable(db: Db, tenant_id: UUID) -> None:
-    """Refuse to erase what serves.
+    """Refuse to erase what serves. Locks the tenant until the transaction ends.
 
     Raises:
         TenantNotFound: There is no such tenant.
         TenantStillActive: It is not disabled.
     """
+    await locked_plugins(db, tenant_id)
     if (await tenant_details(db, tenant_id)).is_active:
         raise TenantStillActive
 
@@ -76,6 +81,8 @@ async def erase_tenant(deployment: Deployment, tenant_id: UUID, on_progress: Pro
     """
     async with deployment.operator_session(None, "tenant-erase") as db:
         await check_erasable(db, tenant_id)
+        # Its secrets go first, and from now on nobody enables it again (`kernel.tenants`).
+        await db.run(_BEGIN, id=tenant_id)
         tables = in_order_of_deletion(await tenant_tables(db))
     for number, name in enumerate(tables):
         if on_progress is not None:

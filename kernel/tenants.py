@@ -62,7 +62,11 @@ _ADD = (
     .on_conflict_do_nothing(index_elements=["slug"])
     .returning(tenants.c.id)
 )
-_LOCK = select(tenants.c.version).where(tenants.c.id == bindparam("id", type_=Uuid)).with_for_update()
+_LOCK = (
+    select(tenants.c.version, tenants.c.settings.has_key("erasing").label("is_erasing"))
+    .where(tenants.c.id == bindparam("id", type_=Uuid))
+    .with_for_update()
+)
 _CHANGE = (
     update(tenants)
     .where(tenants.c.id == bindparam("tenant", type_=Uuid))
@@ -94,6 +98,18 @@ class TenantTaken(Conflict):
 
     code = "kernel.tenant_taken"
     title = "Another tenant has this already."
+
+
+class TenantBeingErased(Conflict):
+    """What is left of the tenant is being deleted."""
+
+    code = "kernel.tenant_being_erased"
+    title = "This tenant is being erased."
+
+
+class _Locked(msgspec.Struct, frozen=True):
+    version: int
+    is_erasing: bool
 
 
 class TenantDetails(msgspec.Struct, frozen=True):
@@ -152,8 +168,7 @@ async def locked_plugins(db: Db, tenant_id: UUID) -> frozenset[str]:
     Raises:
         TenantNotFound: There is none.
     """
-    if await db.value(_LOCK, id=tenant_id) is None:
-        raise TenantNotFound
+    await _lock(db, tenant_id)
     listed = (await tenant_details(db, tenant_id)).plugins
     return everything(db) if listed is None else frozenset(listed)
 
@@ -206,12 +221,13 @@ async def change_tenant(
 
     Raises:
         TenantNotFound: There is no such tenant.
+        TenantBeingErased: It is on its way out.
         Invalid: A host name is none.
         TenantTaken: Another tenant has a host name.
     """
-    version = await db.value(_LOCK, id=tenant_id)
-    if version is None:
-        raise TenantNotFound
+    locked = await _lock(db, tenant_id)
+    if locked.is_erasing:
+        raise TenantBeingErased
     before = await tenant_details(db, tenant_id)
     new_name = before.name if name is UNSET else _name(name)
     new_active = before.is_active if is_active is UNSET else is_active
@@ -222,11 +238,17 @@ async def change_tenant(
     await _note_difference(db, before, after)
 
     async def tell() -> None:
-        await db.deployment.gate.tell_version(tenant_id, version + 1)
+        await db.deployment.gate.tell_version(tenant_id, locked.version + 1)
         await db.deployment.gate.tell_directory()
 
     db.after_commit(tell)
     return after
+
+
+async def _lock(db: Db, tenant_id: UUID) -> _Locked:
+    if (locked := await db.row(_Locked, _LOCK, id=tenant_id)) is None:
+        raise TenantNotFound
+    return locked
 
 
 async def _set_hosts(db: Db, tenant_id: UUID, hostnames: Sequence[str]) -> None:

@@ -176,6 +176,8 @@ async def test_header_names_the_tenant_only_behind_a_trusted_proxy(lab_settings:
         user = await sign_in(school, "admin")
 
         assert (await proxy.get("/lab/open")).json()["tenant"] == other.tenant.slug
+        for wrong in ("nobody", "No Slug", f"{other.tenant.slug}/x"):
+            assert (await proxy.get("/lab/open", headers={"X-School": wrong})).status_code == 404
         assert (await stranger.get("/lab/open")).json()["tenant"] == school.tenant.slug
         assert outcome(await proxy.get("/lab/open", headers=user.headers)) == (401, "kernel.unauthenticated")
 

@@ -1,6 +1,6 @@
 """Tasks that people follow: how far one is, what came of it, why it failed; and who may ask."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -187,6 +187,32 @@ async def test_the_route_answers_its_owner_alone(lab: Process, school: School) -
     }
     stranger = await sign_in(elsewhere := await lab.school(), "admin")
     assert (await (await lab.client(elsewhere)).get(path, headers=stranger.headers)).status_code == 404
+
+
+async def test_administrators_see_everybodys_tasks_by_status(
+    lab: Process, school: School, query_count: Callable[[], int]
+) -> None:
+    admin, student = await sign_in(school, "admin"), await sign_in(school, "student")
+    client = await lab.client(school)
+    made = []
+    for number in range(3):
+        async with school.db() as db:
+            owner = Actor(school.id, user_id=student.user_id)
+            made.append(str(await enqueue(db, ERRAND, Errand(str(number)), owner=owner)))
+    await client.get("/tasks", headers=admin.headers)
+
+    before = query_count()
+    page = (await client.get("/tasks", headers=admin.headers)).json()
+    cost = query_count() - before
+    first = (await client.get("/tasks?limit=1&offset=1&status=queued", headers=admin.headers)).json()
+    done = (await client.get("/tasks?status=done", headers=admin.headers)).json()
+
+    assert ([each["id"] for each in page["items"]], page["total"], cost) == (made[::-1], 3, 2)
+    assert ([each["id"] for each in first["items"]], first["total"], done["items"]) == ([made[1]], 3, [])
+    assert (await client.get("/tasks?status=lost", headers=admin.headers)).status_code == 400
+    assert (await client.get("/tasks", headers=student.headers)).status_code == 403
+    stranger = await sign_in(elsewhere := await lab.school(), "admin")
+    assert (await (await lab.client(elsewhere)).get("/tasks", headers=stranger.headers)).json()["total"] == 0
 
 
 async def _has_reported(stage: Stage, owner: Actor, run_id: object) -> bool:

@@ -7,12 +7,15 @@ import pytest
 from msgspec import UNSET
 
 from kernel import tenants
+from kernel.audit import note
 from kernel.auth import Permission
 from kernel.categories import SECURITY, SecuritySettings
-from kernel.db import Origin
+from kernel.db import Database, Db, Origin
 from kernel.errors import Invalid
 from kernel.grants import granted
 from kernel.ids import new_id
+from kernel.tasks import NoPayload, Task, enqueue
+from kernel.tenant_erasure import TenantStillActive, TenantTable, erase_tenant, in_order_of_deletion
 from kernel.tenant_settings import (
     OperatorSetting,
     SettingsChangedMeanwhile,
@@ -20,9 +23,16 @@ from kernel.tenant_settings import (
     change_settings,
     etag_of,
 )
-from kernel.tenants import TenantDetails, TenantNotFound, TenantTaken
+from kernel.tenants import TenantBeingErased, TenantDetails, TenantNotFound, TenantTaken
 from kernel.testing import School
-from tests.kernel.conftest import Process
+from tests.kernel.conftest import Process, sign_in
+
+
+async def _nothing(_db: Db, _payload: NoPayload) -> None:
+    """Do nothing: the job only waits."""
+
+
+JOB = Task(name="lab.wait", payload=NoPayload, handle=_nothing)
 
 
 async def logged(school: School) -> list[tuple[Any, ...]]:
@@ -253,18 +263,94 @@ async def test_changed_grants_are_felt_recorded_and_not_kept_where_they_are_as_a
             defaults = {"lab.thing.list": "own"}
             await change_grants(db, school.id, "student", named, defaults=defaults, check=lambda roles: None)  # type: ignore[arg-type]
 
-    await grant(list="any", make="own")
+    student = await sign_in(school, "student")
+    client = await second_lab.client(school)
+    assert (await client.post("/lab/things", json={"name": "x"}, headers=student.headers)).status_code == 403
+    await grant(list="any", make="any")
+    assert (await client.post("/lab/things", json={"name": "x"}, headers=student.headers)).status_code == 201
     await grant(list="own")
-    await grant(list="own", make="own")
+    await grant(list="own", make="any")
 
     assert (await lab.deployment.tenants.by_id(school.id, version=3)).chosen["roles"] == {
-        "student": {"lab.thing.make": "own"}
+        "student": {"lab.thing.make": "any"}
     }
     assert await logged(school) == [
         (
             "kernel.role.updated",
             '{"student": {"lab.thing.list": "own", "lab.thing.make": null}}',
-            '{"student": {"lab.thing.list": "any", "lab.thing.make": "own"}}',
+            '{"student": {"lab.thing.list": "any", "lab.thing.make": "any"}}',
         ),
         ("kernel.role.updated", '{"student": {"lab.thing.list": "any"}}', '{"student": {"lab.thing.list": "own"}}'),
     ]
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+def table(name: str, *points_at: str, holds: tuple[str, ...] = ()) -> TenantTable:
+    return TenantTable(name, list(points_at), list(holds))
+
+
+def test_tables_are_emptied_before_what_they_point_at_and_the_log_last() -> None:
+    tables = [
+        table("b.users"),
+        table("kernel.audit_logs"),
+        table("a.codes", "a.courses"),
+        table("a.courses", "b.users"),
+    ]
+
+    assert in_order_of_deletion(tables) == ["a.codes", "a.courses", "b.users", "kernel.audit_logs"]
+
+
+def test_tables_in_a_circle_are_emptied_as_their_strict_keys_ask() -> None:
+    tables = [table("a.one", "a.two"), table("a.two", "a.one", holds=("a.one",)), table("kernel.audit_logs")]
+
+    assert in_order_of_deletion(tables) == ["a.two", "a.one", "kernel.audit_logs"]
+
+
+async def test_erasing_takes_rows_jobs_and_cached_words_and_may_be_repeated(lab: Process) -> None:
+    school, other = await lab.school(), await lab.school()
+    for each in (school, other):
+        async with each.db() as db:
+            await note(db, "test.done", entity_type="test")
+            await enqueue(db, JOB, NoPayload())
+        await sign_in(each, "student")
+        await lab.deployment.gate.tell_version(each.id, 1)
+    with pytest.raises(TenantStillActive):
+        await erase_tenant(lab.deployment, school.id)
+    await change(lab, school.id, is_active=False)
+    seen: list[tuple[int, int]] = []
+
+    async def progress(done: int, total: int, _note: str) -> None:
+        if not seen:
+            with pytest.raises(TenantBeingErased):
+                await change(lab, school.id, is_active=True)
+        seen.append((done, total))
+        if len(seen) == 3:
+            raise RuntimeError("the worker was stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        await erase_tenant(lab.deployment, school.id, progress)
+    await erase_tenant(lab.deployment, school.id)
+
+    assert [done for done, _ in seen] == [0, 1, 2]
+    with pytest.raises(TenantNotFound):
+        await erase_tenant(lab.deployment, school.id)
+    assert (await left_of(lab, school), await left_of(lab, other)) == ((0, 0, 0), (2, 1, 1))
+
+
+async def left_of(lab: Process, school: School) -> tuple[int, int, int]:
+    """Return how much of a school there is in the log, in the queue and in Redis."""
+    async with lab.deployment.operator_session(None, "test") as db:
+        driver = await db.driver()
+        logged = await driver.fetchval("SELECT count(*) FROM kernel.audit_logs WHERE tenant_id = $1", school.id)
+    worker = Database(lab.deployment.settings.worker_database_url, deployment=lab.deployment, pool_size=1)
+    async with worker.transaction(Origin(tenant_id=None)) as db:
+        driver = await db.driver()
+        queued = await driver.fetchval(
+            "SELECT count(*) FROM queue.pgqueuer WHERE convert_from(payload, 'UTF8') LIKE '%' || $1 || '%'",
+            str(school.id),
+        )
+    await worker.close()
+    cached = [key async for key in lab.deployment.redis.scan_iter(match=f"t:{school.id}:version")]
+    return logged, queued, len(cached)
