@@ -51,9 +51,10 @@ migration: .venv/installed ## write a revision of a plugin's schema (PLUGIN=code
 	@test -n "$(PLUGIN)" -a -n "$(MESSAGE)" || { echo 'Usage: make migration PLUGIN=codes MESSAGE="add a note"' >&2; exit 2; }
 	$(BIN)/collegium migration $(PLUGIN) -m "$(MESSAGE)"
 
-docs: .venv/installed ## check the documents and print the next change log
+docs: .venv/installed ## check the documents, print the next change log, write build/reference.md
 	$(BIN)/pytest -q tests/architecture/test_documents.py
 	$(BIN)/towncrier build --draft --version next
+	mkdir -p build && $(BIN)/collegium reference > build/reference.md
 
 lock: .venv/installed ## write the lock files anew (ARGS=--upgrade, or ARGS="--upgrade-package litestar")
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes \

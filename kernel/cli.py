@@ -181,6 +181,9 @@ def _add_operator_commands(command: Callable[..., Parser]) -> None:
 
 def _add_plugin_commands(command: Callable[..., Parser]) -> None:
     command("plugins list", "list the plugins of this deployment", plugin_commands.list_plugins)
+    command(
+        "reference", "print what the plugins offer: hooks, permissions, events ...", plugin_commands.print_reference
+    )
     added = command("plugins why", "explain why a plugin acts for a tenant or does not", _act(operations.plugin_why))
     added.add_argument("plugin")
     added.add_argument("--tenant", default="default", help="the tenant's slug")

@@ -7,7 +7,7 @@ in `kernel.registry`.
 
 import difflib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -36,6 +36,8 @@ class Hooks:
         self._kernels = frozenset(name for name, _ in _specifications(self._manager, hookspecs))
         self._owners: dict[str, LoadedPlugin] = {}
         self._kinds: dict[str, type] = {}
+        self.specifications: dict[str, Callable[[], Any]] = {}
+        """The functions that specify the hooks which plugins offer."""
         for plugin in plugins:
             self._register(plugin)
         for plugin, module in self.answers("register_hookspecs"):
@@ -99,6 +101,7 @@ class Hooks:
                 owner = self._owners[name].name if name in self._owners else "the kernel"
                 raise plugin.broken(f"the hook {name!r} is one of {owner} already.", file)
             self._owners[name], self._kinds[name] = plugin, _kind_of(plugin, function, file)
+            self.specifications[name] = function
         if not specifications:
             raise plugin.broken("it offers no hook: mark one with @hookspec.", file)
         try:

@@ -30,6 +30,13 @@ def list_plugins(settings: Settings, _options: Namespace) -> None:
         print(f"{name}: set aside. {reason}")
 
 
+def print_reference(settings: Settings, _options: Namespace) -> None:
+    """Print the catalogue of what the installed plugins offer and register."""
+    from kernel.reference import reference  # import: start-up-time
+
+    print(reference(load_registry(discover(settings.plugins), settings.on_bad_plugin)[0]), end="")
+
+
 def new_plugin(_settings: Settings, options: Namespace) -> None:
     """Write a new plugin and print what to do next."""
     directory = Path(options.directory or f"collegium-{options.name}")
@@ -42,10 +49,13 @@ def check_plugin(_settings: Settings, options: Namespace) -> None:
     """Print what is wrong with a plugin.
 
     Raises:
+        Invalid: What the conformance suite runs on is not installed.
         Unwell: Something is; a sentence each.
     """
-    from kernel import plugin_checks  # import: start-up-time
-
+    try:
+        from kernel import plugin_checks  # import: optional-dependency
+    except ModuleNotFoundError as error:
+        raise Invalid(f"The conformance suite needs {error.name}: pip install pytest aiosmtpd anyio.") from None
     problems = plugin_checks.check_plugin(options.plugin)
     if problems:
         raise Unwell("\n".join(problems))

@@ -95,6 +95,7 @@ class Registry:
         self.identity_plugin = ""
         self.identity = self._identity()
         self.offered_hooks = self._hooks.offered
+        self.hook_specifications = self._hooks.specifications
         self._contributions = self._hooks.contributions()
 
     def migration_chains(self) -> tuple[MigrationChain, ...]:
@@ -196,6 +197,7 @@ class Registry:
 
 def _rebuild_task(plugin: str, rebuild: Callable[[Db], Awaitable[None]]) -> Task[NoPayload]:
     async def handle(db: Db, _payload: NoPayload) -> None:
+        """Count anew what the plugin keeps."""
         await rebuild(db)
 
     return Task(name=f"{plugin}.rebuild", payload=NoPayload, handle=handle)

@@ -1,7 +1,7 @@
 """`collegium plugins check`: what an author runs before others do, on servers of its own that end with it.
 
-The boot checks, the import contracts, the routes and their description, and the revisions there and back. Each fault is
-one sentence with the plugin's name and the file.
+The boot checks, the import contracts, the revisions there and back, the routes and their description, and the
+conformance suite. Each fault is one sentence with the plugin's name and the file.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kernel.app import create_app
 from kernel.deployment import Deployment
 from kernel.embedded import Stack, running_stack
 from kernel.migrate import ensure_default_tenant
@@ -21,6 +20,8 @@ from kernel.plugin_checks.imports import import_problems, package_of
 from kernel.plugin_checks.schemas import schema_problems
 from kernel.registry import Registry
 from kernel.settings import Settings
+from kernel.testing import App
+from kernel.testing.conformance import check_conformance
 
 
 def find_plugin(target: str) -> LoadedPlugin:
@@ -76,9 +77,13 @@ async def _running_problems(plugin: LoadedPlugin, registry: Registry, stack: Sta
         until_the_end.push_async_callback(deployment.close)
         await deployment.open()
         try:
-            create_app(deployment).openapi_schema.to_schema()
+            app = App(deployment, until_the_end)
+            app.litestar.openapi_schema.to_schema()
+            await check_conformance(app, plugin.name)
         except PluginError as error:
             return [str(error)]
+        except AssertionError as error:
+            return [str(plugin.broken(line)) for line in str(error).splitlines()]
         except Exception as error:  # noqa: BLE001 - whatever its routes' description raises is the plugin's fault
             return [str(plugin.broken(f"its routes cannot be described: {error!r}."))]
     return []

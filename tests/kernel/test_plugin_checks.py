@@ -1,6 +1,7 @@
 """What `collegium plugins check` sees: imports and revisions that are not allowed, projects that are none."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -10,10 +11,12 @@ import msgspec
 import pytest
 
 from kernel.embedded import Stack
+from kernel.operations import Unwell
 from kernel.plugin import GROUP, PluginError, discover
 from kernel.plugin_checks import find_plugin
 from kernel.plugin_checks.imports import import_problems, package_of
 from kernel.plugin_checks.schemas import schema_problems
+from kernel.plugin_commands import check_plugin
 from kernel.registry import Registry
 from kernel.settings import Settings
 from kernel.starter import write_plugin as write_project
@@ -192,6 +195,24 @@ def test_plugin_is_found_by_the_folder_of_its_project(tmp_path: Path, monkeypatc
 
     assert (found.name, found.folder) == ("ledgers", tmp_path / "project" / "ledgers")
     assert "ledgers" not in {point.name for point in entry_points(group=GROUP)}
+
+
+def test_bad_plugin_ends_the_command_with_all_that_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    write_project("doubts", tmp_path)
+    routes = tmp_path / "doubts" / "routes.py"
+    text = routes.read_text().replace("guards=[requires(READ)]", "guards=[]", 1)
+    routes.write_text(text.replace("from kernel.db import Db", "from kernel.db import Db, Origin"))
+
+    with pytest.raises(Unwell) as found:
+        check_plugin(Settings(), Namespace(plugin=str(tmp_path)))
+
+    assert str(found.value).splitlines() == [
+        f"Plugin 'doubts' ({routes}): the route list_entries has neither requires(...), nor operator, signed_in or "
+        "public among its guards.",
+        f"Plugin 'doubts' ({routes}:6): kernel.db.Origin is imported, which is no public name of the kernel "
+        "(`kernel.PUBLIC`).",
+    ]
 
 
 @pytest.mark.parametrize("text", [None, "[project]\nname = 'x'\n", "[project\n"])
