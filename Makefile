@@ -1,4 +1,5 @@
-# Everything happens in .venv, whatever else is active. Python 3.11 or newer, make and a package index are enough.
+# Everything happens in .venv, whatever else is active. Python 3.11 or newer, make and a package index are enough; the
+# tests also want npm's, and bring their own node.
 
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 JOBS ?= logical

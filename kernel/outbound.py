@@ -56,8 +56,9 @@ _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 # On networks without IPv4 every IPv4 address looks so; any other wrapping lies outside 2000::/3.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
-# Of their own, so that slow name servers of one tenant hold up no other work of the process.
-_resolvers = ThreadPoolExecutor(4, thread_name_prefix="resolver")
+# Of their own, so that slow name servers hold up no other work of the process; many, so that those of one tenant do not
+# soon hold up the others' look-ups.
+_resolvers = ThreadPoolExecutor(32, thread_name_prefix="resolver")
 
 
 class OutboundRefused(Invalid):
@@ -107,7 +108,7 @@ async def fetch(
             return await _exchange(target, address, method, headers or {}, content)
     except TimeoutError:
         raise OutboundFailed(f"{host} did not answer within {WAIT_S} seconds.") from None
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError, UnicodeError) as error:
         raise OutboundFailed(_what_failed(host, error)) from error
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from authlib.oidc.core import CodeIDToken
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry, extract_compact
@@ -20,7 +21,7 @@ from plugins.auth.federation.replies import distrusted
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
 LEEWAY_S = 60
 _REGISTRY = JWSRegistry(algorithms=list(ALGORITHMS))
-_BROKEN = (JoseError, ValueError, TypeError, KeyError, AttributeError)
+_BROKEN = (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 async def verified_claims(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey, import_key
 from msgspec import Struct
@@ -107,7 +108,7 @@ def _public_key(data: dict[str, Any]) -> PublicKey | None:
     """Return a key for checking signatures; None for any other, and above all for one that also makes them."""
     try:
         key = import_key(data)
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
         return None
     return None if isinstance(key, OctKey) or key.is_private or key.get("use") == "enc" else key
 

@@ -1,5 +1,6 @@
 """A provider that lies, or somebody who lies in its name (T8): each lie is refused, and refused alike."""
 
+import base64
 import hmac
 from collections.abc import Mapping
 from typing import Any
@@ -96,6 +97,11 @@ def changed_afterwards(header: Mapping[str, Any], claims: Mapping[str, Any]) -> 
     return f"{head}.{other}.{signature}"
 
 
+def deep() -> str:
+    """Return a part of a token that is nested beyond what a reader bears."""
+    return base64.urlsafe_b64encode(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}").rstrip(b"=").decode()
+
+
 SIGNATURES: list[tuple[dict[str, Any], Signer]] = [
     ({"alg": "none"}, unsigned),
     ({"alg": "None", "kid": None}, unsigned),
@@ -117,6 +123,8 @@ SIGNATURES: list[tuple[dict[str, Any], Signer]] = [
     ({}, lambda header, claims: "no token"),
     ({}, lambda header, claims: "é.é.é"),
     ({}, lambda header, claims: "." * 100),
+    ({}, lambda header, claims: f"{deep()}.{deep()}.x"),
+    ({}, lambda header, claims: f"{rsa_token(header, claims).split('.')[0]}.{deep()}.x"),
 ]
 
 
@@ -354,6 +362,21 @@ async def test_names_that_no_account_could_have_are_cut_to_size(
     assert await outcome(await return_from(forger, client), client) == ("", True)
     account = (await client.get("/users/me")).json()
     assert (account["first_name"], account["last_name"]) == ("Ab" + "c" * 98, "Name")
+
+
+async def test_an_access_token_that_fits_in_no_header_is_refused(
+    misled: School, forger: Forger, browser: Browser
+) -> None:
+    forger.claims = {"email": None}
+    forger.userinfo = {"sub": "somebody"}
+    outcomes = []
+    for access_token in ("é", "a\r\nX-Injected: b", "a\x00b"):
+        client = await browser(misled, scheme="https")
+        forger.reply = {"access_token": access_token}
+        outcomes.append(await outcome(await return_from(forger, client), client))
+
+    assert outcomes == [("auth.provider_unavailable", False)] * 3
+    assert forger.asked_for("/userinfo") == []
 
 
 @pytest.mark.parametrize("reply", [{"access_token": None}, {"id_token": None}, {"token_type": "mac"}], ids=str)
