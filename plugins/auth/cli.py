@@ -1,4 +1,4 @@
-"""`collegium users create-admin`: the first account of a new tenant."""
+"""`collegium users ...`: the first account of a new tenant, and the way in of whoever has lost their second factor."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -8,8 +8,10 @@ import msgspec
 
 from kernel.commands import Command
 from kernel.db import Db
-from kernel.errors import Invalid
-from plugins.auth.actions import new_accounts
+from kernel.errors import Invalid, NotFound
+from kernel.tables import normalised
+from plugins.auth.actions import new_accounts, second_factors
+from plugins.auth.queries.recipients import recipient_by_email
 from plugins.auth.schemas.users import CreateUserRequest
 
 
@@ -58,11 +60,29 @@ async def _run(db: Db, options: Namespace) -> str:
     )
 
 
+def _configure_reset(parser: ArgumentParser) -> None:
+    parser.add_argument("--email", required=True)
+
+
+async def _run_reset(db: Db, options: Namespace) -> str:
+    account = await recipient_by_email(db, normalised(options.email))
+    if account is None:
+        raise NotFound(f"{db.tenant.slug} has no account with the address {options.email}.")
+    await second_factors.end_second_factors(db, account.id)
+    return f"{account.email} signs in without a second factor now; every session of theirs has ended."
+
+
 COMMANDS = (
     Command(
         "users create-admin",
         "make an administrator; asks for the password, or reads it from standard input",
         _configure,
         _run,
+    ),
+    Command(
+        "users reset-mfa",
+        "take every second factor from somebody who has lost them, such as the only administrator",
+        _configure_reset,
+        _run_reset,
     ),
 )

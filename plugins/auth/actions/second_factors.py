@@ -189,6 +189,14 @@ async def reset_second_factors(db: Db, actor: Actor, user_id: UUID) -> None:
         raise NotFound
     if owner.is_operator and not actor.is_operator:
         raise Forbidden
+    await end_second_factors(db, user_id)
+
+
+async def end_second_factors(db: Db, user_id: UUID) -> None:
+    """Remove every second factor of an account, end its sessions and tell its owner.
+
+    Emits: auth.sessions.changed
+    """
     await drop_second_factors(db, user_id)
     await sessions.end_sessions_of(db, user_id)
     await tell(db, user_id, SECOND_FACTORS_RESET)

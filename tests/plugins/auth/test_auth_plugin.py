@@ -56,7 +56,7 @@ async def test_demonstration_has_the_accounts_that_the_server_prints(school: Sch
 def parsed(*words: str) -> Any:
     """Return the options of `users create-admin`."""
     parser = ArgumentParser()
-    (command,) = cli.COMMANDS
+    command = cli.COMMANDS[0]
     command.configure(parser)
     return parser.parse_args(words)
 
@@ -64,7 +64,7 @@ def parsed(*words: str) -> Any:
 async def test_command_makes_an_administrator_whose_password_comes_from_standard_input(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (command,) = cli.COMMANDS
+    command = cli.COMMANDS[0]
     email = fresh_email(school)
     monkeypatch.setattr("sys.stdin", io.StringIO("Wiese-im-Mai-7\n"))
     async with school.db() as db:

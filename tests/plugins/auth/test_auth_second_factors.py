@@ -1,6 +1,8 @@
 """Authenticator apps and recovery codes: setting up, signing in with them, losing them."""
 
 import asyncio
+import re
+from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree as ET
@@ -8,13 +10,17 @@ from xml.etree import ElementTree as ET
 import httpx
 import pyotp
 import pytest
+from litestar import Litestar
 from sqlalchemy import bindparam, select, update
 
 from kernel import clock
+from kernel.auth import public
 from kernel.deployment import Deployment
+from kernel.errors import NotFound
 from kernel.keys import Keyring
 from kernel.tables import AuditLog
 from kernel.testing import PASSWORD, FakeClock, Mailbox, School, SchoolFactory
+from plugins.auth.cli import COMMANDS
 from plugins.auth.tables import FailedLogin, RecoveryCode, TotpFactor, User
 from tests.plugins.auth.people import codes_of, fresh_email, living_sessions, make_user, sign_in, signed_in
 
@@ -478,3 +484,58 @@ async def test_owner_is_told_when_recovery_codes_run_out(
     mails = await mailbox.mails(to=owner.email)
     (low,) = [each for each in mails if each.subject == "Few recovery codes are left"]
     assert "3 are left" in low.text
+
+
+# --- every door before the second factor ------------------------------------------------------------------------------
+
+OPEN_BEFORE = {
+    "auth_mfa_get",
+    "auth_totp_begin",
+    "auth_totp_confirm",
+    "auth_totp_remove",
+    "auth_recovery_codes",
+    "auth_passkey_options",
+    "auth_passkeys_create",
+    "auth_passkeys_list",
+    "auth_passkeys_update",
+    "auth_passkeys_delete",
+}
+
+
+async def test_every_door_but_those_that_set_one_up_is_shut_before_the_second_factor(
+    new_school: SchoolFactory, litestar_app: Litestar
+) -> None:
+    school = await new_school(settings={"auth": {"mfa_required_for": ["admin"]}})
+    email = fresh_email(school)
+    await make_user(school, "admin", email=email)
+    client = await school.client()
+    assert (await sign_in(client, email)).json()["mfa_enrolment_required"] is True
+    found: dict[str, set[str]] = {}
+    for route in litestar_app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            # What has no guard is the description of the API, which says nothing of any school.
+            if not handler.guards or public in handler.guards:
+                continue
+            path = re.sub(r"\{\w+:uuid\}", str(UUID(int=7)), route.path)
+            for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"}):
+                body: dict[str, Any] | None = None if method == "GET" else {}
+                answer = await client.request(method, f"http://{school.host}{path}", json=body)
+                is_shut = answer.status_code == 403 and answer.json()["code"] == "kernel.session_restricted"
+                found.setdefault("shut" if is_shut else "open", set()).add(handler.operation_id or path)
+    assert found["open"] == OPEN_BEFORE
+    assert len(found["shut"]) > 50
+
+
+async def test_command_lets_the_only_administrator_in_again(school: School, fake_clock: FakeClock) -> None:
+    owner = await enrolled(school, fake_clock, "admin")
+    command = next(each for each in COMMANDS if each.name == "users reset-mfa")
+    parser = ArgumentParser()
+    command.configure(parser)
+    async with school.db() as db:
+        printed = await command.run(db, parser.parse_args(["--email", owner.email.upper()]))
+    assert printed.startswith(f"{owner.email} signs in without a second factor")
+    assert await living_sessions(school, owner.id) == []
+    assert "access_token" in (await sign_in(await school.client(), owner.email)).json()
+    with pytest.raises(NotFound):
+        async with school.db() as db:
+            await command.run(db, parser.parse_args(["--email", "nobody@school.test"]))
