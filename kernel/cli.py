@@ -24,6 +24,7 @@ from kernel.plugin import PluginError, discover
 from kernel.registry import load_registry
 from kernel.serve import StartRefused, ready_settings, seed_demo, serve, telling_metrics
 from kernel.settings import Settings, SettingsError, load_settings
+from kernel.tracing import configure_tracing
 from kernel.worker import run_worker
 
 Act = Callable[[Deployment, argparse.Namespace], Awaitable[str]]
@@ -221,6 +222,7 @@ def _worker(settings: Settings, _options: argparse.Namespace) -> None:
 
     with ready_settings(settings) as ready:
         configure_logging(ready)
+        configure_tracing(ready)
         asyncio.run(work(ready))
 
 

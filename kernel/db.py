@@ -23,7 +23,8 @@ from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from kernel.errors import Unavailable
 from kernel.kept_answers import ANY_TABLE
-from kernel.statements import plan_for
+from kernel.statements import Plan, plan_for
+from kernel.tracing import traced
 
 if TYPE_CHECKING:
     from advanced_alchemy.routing import RoutingAsyncSessionMaker
@@ -157,7 +158,7 @@ class Db:
         if plan.writes:
             self._note_writing(plan.written)
         driver = self._driver or await self._begin()
-        return [make(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
+        return [make(record) for record in await _sent(plan, driver.fetch(plan.sql, *plan.arguments(parameters)))]
 
     async def row(self, kind: type[T], statement: Executable, /, **parameters: Any) -> T | None:
         """Return the first row as a Struct, or None."""
@@ -166,7 +167,7 @@ class Db:
         if plan.writes:
             self._note_writing(plan.written)
         driver = self._driver or await self._begin()
-        record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
+        record = await _sent(plan, driver.fetchrow(plan.sql, *plan.arguments(parameters)))
         return None if record is None else make(record)
 
     async def value(self, statement: Executable, /, **parameters: Any) -> Any:
@@ -175,7 +176,7 @@ class Db:
         if plan.writes:
             self._note_writing(plan.written)
         driver = self._driver or await self._begin()
-        record = await driver.fetchrow(plan.sql, *plan.arguments(parameters))
+        record = await _sent(plan, driver.fetchrow(plan.sql, *plan.arguments(parameters)))
         return None if record is None else plan.first(record)
 
     async def values(self, statement: Executable, /, **parameters: Any) -> list[Any]:
@@ -184,7 +185,7 @@ class Db:
         if plan.writes:
             self._note_writing(plan.written)
         driver = self._driver or await self._begin()
-        return [plan.first(record) for record in await driver.fetch(plan.sql, *plan.arguments(parameters))]
+        return [plan.first(record) for record in await _sent(plan, driver.fetch(plan.sql, *plan.arguments(parameters)))]
 
     async def run(self, statement: Executable, /, **parameters: Any) -> int:
         """Run a statement and return how many rows it touched."""
@@ -192,7 +193,7 @@ class Db:
         if plan.writes:
             self._note_writing(plan.written)
         driver = self._driver or await self._begin()
-        status = await driver.execute(plan.sql, *plan.arguments(parameters))
+        status = await _sent(plan, driver.execute(plan.sql, *plan.arguments(parameters)))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
@@ -202,7 +203,7 @@ class Db:
         if plan.writes:
             self._note_writing(plan.written)
         driver = self._driver or await self._begin()
-        await driver.executemany(plan.sql, [plan.arguments(each) for each in parameters])
+        await _sent(plan, driver.executemany(plan.sql, [plan.arguments(each) for each in parameters]))
 
     async def driver(self) -> "asyncpg.Connection[Any]":
         """Return the driver's connection inside this transaction, for a library that wants one."""
@@ -327,6 +328,10 @@ class Db:
                 await action()
             except Exception:
                 log.exception("after_commit.failed")
+
+
+def _sent(plan: Plan, call: Awaitable[R]) -> Awaitable[R]:
+    return traced(plan.verb, "postgresql", plan.sql, call)
 
 
 async def _position(driver: "asyncpg.Connection[Any]") -> int | None:

@@ -19,6 +19,7 @@ from kernel.faults import describe
 from kernel.metrics import EVENTS
 from kernel.outbox import Claim
 from kernel.tenancy import Tenant, TenantUnknown
+from kernel.tracing import work_span
 
 log = structlog.get_logger(__name__)
 
@@ -155,9 +156,10 @@ class Dispatcher:
     async def _handle(self, claim: Claim, listener: Listener, tenant: Tenant) -> None:
         event = _event(claim, listener.event)
         origin = Origin(tenant.id, claim.actor_id, claim.request_id)
-        async with self._database.transaction(origin, tenant) as db:
-            if await outbox.take_away(db, claim):
-                await listener.handle(db, event)
+        with work_span(f"event {listener.name}", claim.request_id):
+            async with self._database.transaction(origin, tenant) as db:
+                if await outbox.take_away(db, claim):
+                    await listener.handle(db, event)
 
     async def _postpone(self, claim: Claim, plugin: str) -> None:
         names = [each.name for each in self._listeners.by_name.values() if each.plugin == plugin]

@@ -20,6 +20,7 @@ from kernel.faults import describe
 from kernel.metrics import TASK_SECONDS, TASKS
 from kernel.tasks import AnyTask, Job, TaskContext, TaskPostponed, TaskRefused
 from kernel.tenancy import Tenant, TenantUnknown
+from kernel.tracing import work_span
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +99,7 @@ class JobRunner:
             job = _decoder.decode(picked.payload)
             structlog.contextvars.bind_contextvars(request_id=job.request_id)
             try:
-                with TASK_SECONDS.labels(task.name).time():
+                with TASK_SECONDS.labels(task.name).time(), work_span(f"task {task.name}", job.request_id):
                     outcome = await self._attempt(task, picked, job)
                 TASKS.labels(task.name, outcome).inc()
             except asyncio.CancelledError:

@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 import time
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from kernel.deployment import Deployment
 from kernel.metrics import RequestMetrics
 from kernel.settings import Settings
 from kernel.storage.responses import PROXIED_PATH
+from kernel.tracing import Span, request_span
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -90,8 +92,11 @@ class Observed:
             await send(message)
 
         try:
-            with structlog.contextvars.bound_contextvars(request_id=request_id):
-                await self._app(scope, receive, observed_send)
+            with structlog.contextvars.bound_contextvars(request_id=request_id), request_span(request_id) as span:
+                try:
+                    await self._app(scope, receive, observed_send)
+                finally:
+                    _describe(span, scope, status)
         finally:
             took_s = time.perf_counter() - started
             if self._metrics is not None:
@@ -129,6 +134,21 @@ class Observed:
         elif (tenant := state.get("tenant")) and cross_origin.lists_any(tenant):
             headers.append((b"vary", b"Origin"))
         return headers
+
+
+def _describe(span: Span, scope: Any, status: int) -> None:
+    route = str(scope.get("path_template") or "none")
+    tenant = scope["state"].get("tenant")
+    span.name(
+        f"{scope['method']} {route}",
+        http__request__method=scope["method"],
+        http__route=route,
+        http__response__status_code=status,
+        collegium__tenant=tenant.slug if tenant else "",
+        collegium__request_id=scope["state"]["request_id"],
+    )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.fail()
 
 
 def _request_id(scope: Scope) -> str:

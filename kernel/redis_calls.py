@@ -11,6 +11,8 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError, ResponseError
 
+from kernel.tracing import traced
+
 _MOST_IDLE = 64
 
 
@@ -31,13 +33,15 @@ class RedisCalls:
         """
         if self._idle:
             try:
-                return await self._exchange(self._idle.pop(), command)
+                return await traced(
+                    str(command[0]), "redis", str(command[0]), self._exchange(self._idle.pop(), command)
+                )
             except ConnectionLost:
                 # It died while nobody used it, as all others may have; a new one tells whether Redis is there.
                 await self.close()
         connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         await connection.connect()  # type: ignore[no-untyped-call]
-        return await self._exchange(connection, command)
+        return await traced(str(command[0]), "redis", str(command[0]), self._exchange(connection, command))
 
     async def _exchange(self, connection: AbstractConnection, command: tuple[str | int, ...]) -> Any:
         try:

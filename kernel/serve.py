@@ -27,6 +27,7 @@ from kernel.patience import PatientProtocol
 from kernel.revisions import faults
 from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings, share_metrics
 from kernel.tenancy import Tenant
+from kernel.tracing import configure_tracing
 from kernel.worker import run_worker
 
 console = Console(stderr=True, highlight=False)
@@ -195,6 +196,7 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
 def run_server(settings: Settings, listener: socket.socket) -> None:
     """Serve in this process, or in several that this one supervises."""
     configure_logging(settings)
+    configure_tracing(settings)
     if settings.workers == 1:
         deployment = create_deployment(settings)
         uvicorn.Server(server_config(worker_app(deployment), settings)).run(sockets=[listener])
@@ -288,4 +290,5 @@ def app_from_environment() -> Any:
     """Return the application for one of several server processes, started with `COLLEGIUM_*` variables."""
     settings = load_settings()
     configure_logging(settings)
+    configure_tracing(settings)
     return worker_app(create_deployment(settings))

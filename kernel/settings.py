@@ -32,10 +32,12 @@ _SCHEMES: Mapping[str, tuple[str, ...]] = {
     "operator_database_url": _POSTGRESQL,
     "owner_database_url": _POSTGRESQL,
     "redis_url": ("redis://", "rediss://", "unix://"),
+    "otlp_endpoint": ("http://", "https://"),
 }
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     "port": (1, 65_535),
     "metrics_port": (0, 65_535),
+    "trace_percent": (0, 100),
     "workers": (1, 1_000),
     "database_pool_size": (1, 1_000),
     "handler_timeout_s": (1, 3_600),
@@ -123,6 +125,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Opens readiness details and metrics; without it there are neither."""
     metrics_by_tenant: bool = False
     """Count requests for each tenant; costs as many series more as there are tenants."""
+    otlp_endpoint: str = ""
+    """OpenTelemetry collector that takes OTLP over HTTP, such as http://collector:4318; needs collegium[telemetry]."""
+    trace_percent: int = 100
+    """How many of a hundred requests are traced."""
     metrics_port: int = 0
     """Port at which `collegium worker` tells its metrics, on `host`; 0 for nowhere."""
 

@@ -34,6 +34,7 @@ class Plan:
         if not isinstance(compiled, SQLCompiler) or compiled.post_compile_params:
             raise TypeError("use `column == any_(bindparam('ids', type_=ARRAY(Uuid)))` instead of `.in_()`")
         self.sql = compiled.string
+        self.verb = self.sql.split(None, 1)[0].upper()
         self.writes = self.sql.lstrip()[:6].upper() != "SELECT"
         """Whether it may change something; what only reads begins with SELECT."""
         self.written = frozenset(_WRITTEN.findall(self.sql)) if self.writes else frozenset()
