@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
+from kernel.db import Origin
 from kernel.ids import new_id
-from kernel.testing import Person, School
+from kernel.testing import PASSWORD, AppFactory, Person, School
 
 
 @pytest.fixture
@@ -76,6 +78,29 @@ async def test_operator_is_not_locked_out(school: School, operator: Person) -> N
 
     assert [answer.json()["code"] for answer in (disabled, erased)] == ["admin.own_tenant"] * 2
     assert (await operator.get("/users/me")).status_code == 200
+
+
+async def test_only_tenant_keeps_the_host_at_which_its_operator_makes_a_second(app_with: AppFactory) -> None:
+    # A deployment of its own: everywhere else there are many tenants.
+    app = await app_with("admin", database_pool_size=7)
+    only = await app.deployment.tenants.by_host("first.test")
+    identity = app.deployment.registry.identity
+    assert (only.host, identity is not None) == ("", True)
+    account = {"email": "op@first.test", "password": PASSWORD, "first_name": "O", "last_name": "P"}
+    async with app.deployment.database.transaction(Origin(only.id), only) as db:
+        await identity.create_user(db, role="student", is_operator=True, **account)  # type: ignore[union-attr]
+    transport = httpx.ASGITransport(app=app.asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://first.test:8000/api/v1") as client:
+        signed_in = await client.post("/auth/login", json={"email": account["email"], "password": PASSWORD})
+        client.cookies.clear()
+        client.headers["Authorization"] = f"Bearer {signed_in.json()['access_token']}"
+
+        made = await client.post("/tenants", json={"slug": "second", "name": "Second", "hostnames": ["second.test"]})
+
+        assert made.status_code == 201, made.text
+        assert (await client.get("/users/me")).status_code == 200
+        assert (await client.get("http://elsewhere.test/api/v1/users/me")).status_code == 404
+        assert (await client.get(f"/tenants/{only.id}")).json()["hostnames"] == ["first.test"]
 
 
 async def test_plugins_are_previewed_and_switched(operator: Person, other_school: School) -> None:
