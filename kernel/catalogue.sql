@@ -69,6 +69,11 @@ CROSS JOIN LATERAL (VALUES
 ) AS checks (problem, is_so)
 WHERE p.prosecdef AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND is_so
 ;
+-- PostgreSQL lets such a function see rows before row-level security has taken out those of others.
+SELECT n.nspname || '.' || p.proname || ': it claims to leak nothing.'
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proleakproof AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+;
 SELECT 'The role ' || r.rolname || ' ' || problem
 FROM pg_roles r CROSS JOIN LATERAL (VALUES
     ('is a superuser.', r.rolsuper),

@@ -114,6 +114,7 @@ BREAKS = {
         "shop.peek: it runs as its owner and was not made by definer_function.",
         "shop.peek: its search_path is not fixed.",
     ],
+    "ALTER FUNCTION kernel.touch_updated_at() LEAKPROOF": ["kernel.touch_updated_at: it claims to leak nothing."],
     "ALTER FUNCTION kernel.tenant_by_id SET SCHEMA shop": [
         "shop.tenant_by_id: it works across tenants, as the kernel's own functions alone may."
     ],

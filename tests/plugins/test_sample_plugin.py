@@ -35,6 +35,8 @@ def test_sample_offers_and_uses_hooks_of_plugins(app: App) -> None:
     registry = app.deployment.registry
 
     assert "polls" in set(registry.offered_hooks.values())
+    others = [hook for hook, plugin in registry.offered_hooks.items() if plugin != "polls"]
+    assert "polls" in {each.plugin for hook in others for each in registry.contributions(hook)}
 
 
 def test_sample_registers_something_by_every_hook(app: App) -> None:

@@ -17,10 +17,12 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
+from plugins.auth.api import FileSection
 from polls import hookspecs
 from polls.cli import COMMANDS
 from polls.demo import STEPS
 from polls.events import EVENTS
+from polls.file_sections import SECTIONS
 from polls.key_uses import KEY_USES
 from polls.listeners import LISTENERS
 from polls.mails import MAIL_TEMPLATES
@@ -116,6 +118,12 @@ def register_commands() -> Sequence[Command]:
 def register_hookspecs() -> ModuleType:
     """Return the hook by which others say who may vote."""
     return hookspecs
+
+
+@hookimpl
+def register_file_sections() -> Sequence[FileSection]:
+    """Return what polls add to a person's file, by the hook that auth offers."""
+    return SECTIONS
 
 
 @hookimpl

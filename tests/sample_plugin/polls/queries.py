@@ -16,7 +16,15 @@ from polls import rules
 from polls.errors import PollNotFound, ResultsHidden
 from polls.permissions import MANAGE, READ
 from polls.remarks import unseal
-from polls.schemas import OptionCard, OptionResult, PollCard, PollDetails, PollResults, RemarkCard
+from polls.schemas import (
+    OptionCard,
+    OptionResult,
+    Participation,
+    PollCard,
+    PollDetails,
+    PollResults,
+    RemarkCard,
+)
 from polls.settings import SETTINGS, PollsSettings
 from polls.tables import Option, Poll, Vote
 
@@ -50,6 +58,9 @@ _REMARKS = (
     .offset(bindparam("offset", type_=Integer))
 )
 _COUNT_REMARKS = select(func.count()).select_from(Vote).where(*_HAS_REMARK)
+_PARTICIPATION = select(func.count().label("polls_voted_in"), func.max(Vote.created_at).label("last_voted_at")).where(
+    Vote.user_id == bindparam("user_id")
+)
 
 
 def _audience(actor: Actor, _tenant: Tenant, _query: Query) -> str | None:
@@ -123,6 +134,12 @@ async def remark_page(db: Db, actor: Actor, poll_id: UUID, *, limit: int, offset
     keyring = db.deployment.keyring
     said = [RemarkCard(each.created_at, unseal(keyring, db.tenant_id, each.id, each.remark)) for each in stored]
     return Page(said, await db.value(_COUNT_REMARKS, poll_id=poll_id), rows_for(limit), offset)
+
+
+async def participation(db: Db, _actor: Actor, user_id: UUID) -> Participation | None:
+    """Return how often somebody voted, for their file; None if never."""
+    found = await db.row(Participation, _PARTICIPATION, user_id=user_id)
+    return found if found is not None and found.polls_voted_in else None
 
 
 async def turnout(db: Db, poll_id: UUID) -> Turnout | None:

@@ -84,3 +84,10 @@ class RemarkCard(Struct, frozen=True):
 
     voted_at: datetime
     remark: str | None
+
+
+class Participation(Struct, frozen=True):
+    """How often somebody voted; for what stays theirs."""
+
+    polls_voted_in: int
+    last_voted_at: datetime | None

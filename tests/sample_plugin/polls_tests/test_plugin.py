@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 from uuid import UUID
 
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.hookspecs import hookimpl
 from kernel.plugin import Plugin
-from kernel.testing import App, AppFactory, School, check_conformance
+from kernel.testing import App, AppFactory, Person, School, check_conformance
 from polls import plugin
 from polls.api import BallotRule
 from polls.demo import STEPS
-from polls_tests.ballots import ask, make_ballot
+from polls_tests.ballots import Ballot, ask, make_ballot
 
 
 async def test_polls_conform(app: App) -> None:
@@ -60,6 +61,21 @@ async def test_other_plugins_say_who_may_vote_where_they_act(app_with: AppFactor
 
     await school.switch_off("quorum")
     await ballot.vote(student)
+
+
+async def test_file_of_a_person_says_that_they_take_part(
+    ballot: Ballot, student: Person, admin: Person, school: School
+) -> None:
+    async def parts() -> dict[str, Any]:
+        found = await ask(admin, "GET", f"/users/{student.id}/file")
+        return {part["name"]: part for part in found["sections"]}
+
+    assert "polls.participation" not in await parts()
+    await ballot.vote(student)
+    assert (await parts())["polls.participation"]["data"]["polls_voted_in"] == 1
+
+    await school.switch_off("polls")
+    assert "polls.participation" not in await parts()
 
 
 async def test_demonstration_has_one_poll_however_often_it_is_made(school: School) -> None:
