@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, Uuid, bindparam, func, insert, select
+from sqlalchemy import Text, Uuid, bindparam, delete, func, insert, select
 
 from kernel import clock
 from kernel.db import Db
-from kernel.tables import AuditLog
+from kernel.tables import AuditLog, Outbox
 from kernel.tasks import TaskContext
 
 
@@ -86,6 +86,14 @@ _NOTE_EXPORT = insert(AuditLog).values(
     user_agent=bindparam("agent", type_=Text),
 )
 _FORGET_ACTIVITY = select(func.kernel.forget_activity(bindparam("person", type_=Uuid)))
+_FORGET_DELETED_ROWS = select(func.kernel.forget_deleted_rows(bindparam("person", type_=Uuid)))
+# An event that no listener could take keeps what it said of the person; the worker sees those of every tenant.
+_FORGET_DEAD_LETTERS = delete(Outbox).where(
+    Outbox.tenant_id == bindparam("tenant", type_=Uuid),
+    Outbox.dead_at.is_not(None),
+    Outbox.payload.has_key("personal"),
+    Outbox.payload["user_id"].astext == bindparam("person", type_=Text),
+)
 _FORGET_VALUES = select(func.kernel.forget_changed_values())
 
 
@@ -94,6 +102,8 @@ async def _activity(db: Db, user_id: UUID) -> list[Activity]:
 
 
 async def _forget_activity(db: Db, user_id: UUID) -> None:
+    await db.value(_FORGET_DELETED_ROWS, person=user_id)
+    await db.run(_FORGET_DEAD_LETTERS, tenant=db.tenant_id, person=str(user_id))
     await db.value(_FORGET_ACTIVITY, person=user_id)
 
 
