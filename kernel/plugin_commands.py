@@ -3,21 +3,27 @@
 What acts for a tenant is switched by `collegium tenants plugins`.
 """
 
+import asyncio
 import sys
 from argparse import Namespace
 from pathlib import Path
+
+import asyncpg
 
 from kernel.activation import rebuild
 from kernel.deployment import Deployment
 from kernel.errors import Invalid
 from kernel.ids import new_id
 from kernel.operations import Unwell
-from kernel.plugin import discover
-from kernel.purging import check_unloaded, count_rows, note_dropped, purge_rows
-from kernel.registry import load_registry
+from kernel.plugin import PluginError, discover
+from kernel.purging import check_unloaded, note_dropped, purge_rows, purgeable_rows
+from kernel.registry import Registry, load_registry
+from kernel.revisions import faults
 from kernel.settings import Settings, SettingsError
 from kernel.starter import write_plugin
 from kernel.tenants import tenant_by_slug, tenant_page
+
+_BECOMES = {"refuse": "refuses the start", "quarantine": "set aside"}
 
 
 def list_plugins(settings: Settings, _options: Namespace) -> None:
@@ -28,6 +34,19 @@ def list_plugins(settings: Settings, _options: Namespace) -> None:
         print(f"{plugin.name} {plugin.manifest.version}: {plugin.manifest.summary}{needs}")
     for name, reason in aside.items():
         print(f"{name}: set aside. {reason}")
+    for fault in _unmigrated(settings, registry):
+        print(f"{fault.plugin}: {_BECOMES[settings.on_bad_plugin]}. {fault}")
+
+
+def _unmigrated(settings: Settings, registry: Registry) -> list[PluginError]:
+    if settings.is_embedded:
+        # Its server migrates it at every start.
+        return []
+    try:
+        return asyncio.run(faults(settings.database_url, registry.migration_chains()))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        print("Whether migrations are pending is not known: the database does not answer.", file=sys.stderr)
+        return []
 
 
 def print_reference(settings: Settings, _options: Namespace) -> None:
@@ -83,12 +102,13 @@ async def purge_plugin(deployment: Deployment, options: Namespace) -> str:
         return await _purge_schema(deployment, options)
     if not options.tenant:
         raise Invalid("Say --tenant T to delete a plugin's rows of one tenant, or --schema to delete all that it has.")
+    async with deployment.operator_session(None, "plugins-purge") as db:
+        found = await tenant_by_slug(db, options.tenant)
+        rows = await purgeable_rows(db, options.plugin, found.id)
+    _confirm(options, f"This deletes {sum(rows.values())} rows of {options.plugin} in {found.slug} for good.")
     # The rows of the audit log that this purge makes, and no other, have this in them.
     async with deployment.operator_session(None, f"plugins-purge-{new_id()}") as db:
-        found = await tenant_by_slug(db, options.tenant)
-        rows = await count_rows(db, options.plugin, found.id)
-        _confirm(options, f"This deletes {sum(rows.values())} rows of {options.plugin} in {found.slug} for good.")
-        deleted = await purge_rows(db, options.plugin, found.id, found.plugins)
+        deleted = await purge_rows(db, options.plugin, found.id)
     return "\n".join(f"{count} rows of {table} are deleted." for table, count in deleted.items())
 
 

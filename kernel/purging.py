@@ -14,6 +14,7 @@ from kernel.db import Db
 from kernel.errors import Conflict, NotFound
 from kernel.plugin import RESERVED_NAMES
 from kernel.tenant_erasure import in_order_of_deletion, tenant_tables
+from kernel.tenants import locked_plugins
 
 _SCHEMA = text("""
     SELECT format('%I', n.nspname) FROM pg_namespace n
@@ -56,8 +57,10 @@ class Pointing(msgspec.Struct, frozen=True):
     condition: str
 
 
-async def count_rows(db: Db, name: str, tenant_id: UUID) -> dict[str, int]:
+async def purgeable_rows(db: Db, name: str, tenant_id: UUID) -> dict[str, int]:
     """Return how many rows a plugin has in a tenant, by table, those first that must be deleted first.
+
+    Nobody switches the tenant's plugins until the transaction ends.
 
     Args:
         db: An operator's transaction.
@@ -65,35 +68,33 @@ async def count_rows(db: Db, name: str, tenant_id: UUID) -> dict[str, int]:
         tenant_id: Whose.
 
     Raises:
-        NotFound: No schema of a plugin has this name.
+        NotFound: No schema of a plugin has this name, or there is no such tenant.
+        PluginInUse: It is switched on, or others' rows point at its own.
     """
     schema = await _schema(db, name)
+    if name in await locked_plugins(db, tenant_id):
+        raise PluginInUse(f"{name} is switched on for this tenant: `collegium tenants plugins` switches it off.")
+    for each in await db.rows(Pointing, _POINTING, name=name):
+        if await db.value(_uses(each), tenant_id=tenant_id):
+            raise PluginInUse(f"rows of {each.name} point at rows of {schema}; delete or purge those first.")
     tables = in_order_of_deletion(await tenant_tables(db))
     own = [table for table in tables if table.startswith(f"{schema}.")]
     return {table: int(await db.value(_count(table), tenant_id=tenant_id)) for table in own}
 
 
-async def purge_rows(db: Db, name: str, tenant_id: UUID, listed: list[str] | None) -> dict[str, int]:
+async def purge_rows(db: Db, name: str, tenant_id: UUID) -> dict[str, int]:
     """Delete a plugin's rows of a tenant where it is switched off; return how many, by table.
 
     Args:
         db: An operator's transaction, whose request id nothing else has.
         name: The plugin's.
         tenant_id: Whose.
-        listed: The tenant's list of plugins.
 
     Raises:
-        NotFound: No schema of a plugin has this name.
+        NotFound: No schema of a plugin has this name, or there is no such tenant.
         PluginInUse: It is switched on, or others' rows point at its own.
     """
-    is_loaded = any(plugin.name == name for plugin in db.deployment.registry.plugins)
-    if name in listed if listed is not None else (is_loaded or name in db.deployment.set_aside):
-        raise PluginInUse(f"{name} is switched on for this tenant: `collegium tenants plugins` switches it off.")
-    schema = await _schema(db, name)
-    for each in await db.rows(Pointing, _POINTING, name=name):
-        if await db.value(_uses(each), tenant_id=tenant_id):
-            raise PluginInUse(f"rows of {each.name} point at rows of {schema}; delete or purge those first.")
-    deleted = await count_rows(db, name, tenant_id)
+    deleted = await purgeable_rows(db, name, tenant_id)
     for table in deleted:
         await db.run(_delete(table), tenant_id=tenant_id)
     await db.run(_FORGET_EVENTS, tenant_id=tenant_id, prefix=f"{name}.")

@@ -13,7 +13,7 @@ from kernel.embedded import Stack
 from kernel.ids import new_id
 from kernel.queue import Queue
 from kernel.settings import Settings
-from kernel.tasks import NoPayload, Task, enqueue
+from kernel.tasks import NoPayload, Task, enqueue, enqueue_for_each
 from tests.kernel.probe.background import (
     ERRAND,
     HASTE,
@@ -182,6 +182,18 @@ async def test_jobs_of_a_tenant_that_is_switched_off_wait(stage: Stage) -> None:
         await until(lambda: _is_put_off(stage))
 
     assert await stage.traces() == []
+
+
+async def test_jobs_of_the_deployment_wait_while_their_plugin_is_set_aside(stage: Stage) -> None:
+    async with stage.db() as db:
+        await enqueue_for_each(db, ERRAND, Errand("a"), [None])
+    stage.deployment.set_aside["probe"] = "It is not migrated."
+
+    async with working(stage):
+        await until(lambda: _is_put_off(stage))
+        waiting = await stage.jobs()
+
+    assert waiting == [("probe.errand", "queued", 0)]
 
 
 async def test_a_job_whose_worker_was_killed_runs_again_once_in_effect(stage: Stage) -> None:
