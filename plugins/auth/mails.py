@@ -167,32 +167,6 @@ new one at once:
 """,
     },
 )
-IDENTITY_LINKED = MailTemplate(
-    name="auth.identity_linked",
-    title="Notice that another site opens the account",
-    placeholders={
-        "first_name": _NAME,
-        "provider": "the name of the other site",
-        "link": "the page on which to ask for a new password",
-    },
-    subject={"en": "You can sign in with {{provider}} now", "ar": "يمكنك الآن تسجيل الدخول عبر {{provider}}"},
-    body={
-        "en": """Hello {{first_name}},
-
-your account at {{school}} was linked to {{provider}}, and can be opened by it from now on. If it was not you, \
-choose a new password at once, and remove the link in your account:
-
-{{link}}
-""",
-        "ar": """مرحبًا {{first_name}}،
-
-رُبط حسابك في {{school}} بـ {{provider}}، ويمكن فتحه عبره من الآن فصاعدًا. إذا لم تكن أنت فاختر كلمة مرور جديدة فورًا \
-واحذف الربط من حسابك:
-
-{{link}}
-""",
-    },
-)
 
 TEMPLATES = (
     CONFIRM_ADDRESS,
@@ -202,5 +176,4 @@ TEMPLATES = (
     ADDRESS_IN_USE,
     ADDRESS_CHANGED,
     PASSWORD_CHANGED,
-    IDENTITY_LINKED,
 )

@@ -1,4 +1,4 @@
-"""What the owner of an account is told of its second factors, whoever changed them; links are mailed by `mails`."""
+"""What the owner of an account is told of its second factors and links, whoever changed them; see also `mails`."""
 
 from kernel.mail import MailTemplate
 
@@ -117,6 +117,28 @@ you, choose a new password at once:
 """,
     },
 )
+IDENTITY_LINKED = MailTemplate(
+    name="auth.identity_linked",
+    title="Notice that another site opens the account",
+    placeholders={**_PLACEHOLDERS, "provider": "the name of the other site"},
+    subject={"en": "You can sign in with {{provider}} now", "ar": "يمكنك الآن تسجيل الدخول عبر {{provider}}"},
+    body={
+        "en": """Hello {{first_name}},
+
+your account at {{school}} was linked to {{provider}}, and can be opened by it from now on. If it was not you, \
+choose a new password at once, and remove the link in your account:
+
+{{link}}
+""",
+        "ar": """مرحبًا {{first_name}}،
+
+رُبط حسابك في {{school}} بـ {{provider}}، ويمكن فتحه عبره من الآن فصاعدًا. إذا لم تكن أنت فاختر كلمة مرور جديدة فورًا \
+واحذف الربط من حسابك:
+
+{{link}}
+""",
+    },
+)
 
 SECURITY_MAILS = (
     SECOND_FACTOR_ADDED,
@@ -124,4 +146,5 @@ SECURITY_MAILS = (
     SECOND_FACTORS_RESET,
     RECOVERY_CODES_MADE,
     RECOVERY_CODES_LOW,
+    IDENTITY_LINKED,
 )

@@ -17,6 +17,7 @@ from kernel.db import Db
 from plugins.auth.actions import identities
 from plugins.auth.actions.admission import SignedIn, admit
 from plugins.auth.actions.new_accounts import add_federated
+from plugins.auth.actions.notices import tell
 from plugins.auth.actions.reauthentication import confirm_password
 from plugins.auth.actions.recovery import prove_address
 from plugins.auth.actions.tries import count_try
@@ -35,6 +36,7 @@ from plugins.auth.queries import sessions
 from plugins.auth.queries.identities import Account, account_by_email, account_by_id, account_by_subject
 from plugins.auth.schemas.identities import LinkRequest, Mode
 from plugins.auth.schemas.sessions import MfaRequired
+from plugins.auth.security_mails import IDENTITY_LINKED
 from plugins.auth.settings import SETTINGS, AuthSettings, Provider
 
 CALLBACK_PATH = "/api/v1/auth/oauth/{}/callback"
@@ -184,7 +186,7 @@ async def finish_linking(db: Db, pending: PendingSignIn, linking: Linking, retur
     if session.is_operator:
         raise OperatorsStayLocal
     if await identities.link(db, linking.user_id, assertion):
-        await identities.tell_linked(db, linking.user_id, provider.name or pending.provider)
+        await tell(db, linking.user_id, IDENTITY_LINKED, provider=provider.name or pending.provider)
 
 
 def _provider(db: Db, provider_id: str) -> Provider:
@@ -209,7 +211,7 @@ async def _account(db: Db, pending: PendingSignIn, provider: Provider, assertion
     if account is None:
         account = await _account_by_email(db, provider, assertion)
         if await identities.link(db, account.id, assertion) and not account.is_unused:
-            await identities.tell_linked(db, account.id, provider.name or pending.provider)
+            await tell(db, account.id, IDENTITY_LINKED, provider=provider.name or pending.provider)
     elif account.is_operator:
         raise NoAccount
     return account

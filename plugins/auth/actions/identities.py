@@ -1,23 +1,17 @@
 """Linking accounts to what providers say, and taking links away; never the last way in."""
 
-from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
-from kernel import mail
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import NotFound
-from kernel.mail import MailAddressInvalid
-from plugins.auth.actions.recovery import FORGOT_PAGE
 from plugins.auth.actions.ways_in import check_another_way_in
 from plugins.auth.errors import IdentityTaken
 from plugins.auth.federation.assertions import Assertion
-from plugins.auth.mails import IDENTITY_LINKED
 from plugins.auth.queries.identities import account_by_subject, identities_of
-from plugins.auth.queries.recipients import recipient
 from plugins.auth.tables import UserIdentity
 
 _INSERT = (
@@ -47,15 +41,6 @@ async def link(db: Db, user_id: UUID, assertion: Assertion) -> bool:
         if owner is None or owner.id != user_id:
             raise IdentityTaken
     return bool(linked)
-
-
-async def tell_linked(db: Db, user_id: UUID, provider: str) -> None:
-    """Mail an account's owner that a provider opens it from now on."""
-    account = await recipient(db, user_id)
-    values = {"first_name": account.first_name, "provider": provider, "link": db.tenant.url(FORGOT_PAGE)}
-    # Some accounts have an address that no mail could reach, and may sign in all the same.
-    with suppress(MailAddressInvalid):
-        await mail.send(db, IDENTITY_LINKED, to=account.email, locale=account.locale, values=values)
 
 
 async def unlink(db: Db, actor: Actor, identity_id: UUID) -> None:
