@@ -56,8 +56,11 @@ async def deliver(context: TaskContext, mail_id: UUID) -> None:
         own = [] if mail is None else await own_wordings(db, mail.template)
     if mail is None:
         return
-    template, relay = _template(deployment, tenant, mail), _relay(deployment, tenant, mail)
+    template = _template(deployment, tenant, mail)
     content = await _opened(context, deployment, tenant, mail)
+    relay = _relay(deployment, tenant, mail, content)
+    if content.by_deployment:
+        own = []
     if mail.attempts == 0 and not await _may_have_another(deployment, tenant, template, content, relay):
         log.warning("mail.limited", template=template.name, tenant_id=str(tenant.id))
         async with context.transaction() as db:
@@ -130,9 +133,9 @@ def _template(deployment: Deployment, tenant: Tenant, mail: StoredMail) -> MailT
     return template
 
 
-def _relay(deployment: Deployment, tenant: Tenant, mail: StoredMail) -> MailRelay:
+def _relay(deployment: Deployment, tenant: Tenant, mail: StoredMail, content: MailContent) -> MailRelay:
     try:
-        return relay_of(deployment, tenant)
+        return relay_of(deployment, tenant, by_deployment=content.by_deployment)
     except NoMailRelay as reason:
         raise TaskPostponed(str(reason), _patience_s(mail)) from None
 

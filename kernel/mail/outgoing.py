@@ -73,6 +73,7 @@ class MailContent(msgspec.Struct, frozen=True):
     to: str
     locale: str | None
     values: dict[str, str]
+    by_deployment: bool = False
 
 
 class StoredMail(msgspec.Struct, frozen=True):
@@ -109,7 +110,13 @@ class MailWritten(Event, frozen=True, kw_only=True):
 
 
 async def send(
-    db: Db, template: MailTemplate, *, to: str, locale: str | None = None, values: Mapping[str, str] | None = None
+    db: Db,
+    template: MailTemplate,
+    *,
+    to: str,
+    locale: str | None = None,
+    values: Mapping[str, str] | None = None,
+    by_deployment: bool = False,
 ) -> None:
     """Write a mail; it leaves after the commit, and never if the transaction is rolled back.
 
@@ -122,6 +129,8 @@ async def send(
         to: The address.
         locale: The recipient's language; the tenant's own when absent or when the template does not speak it.
         values: One for each of the template's placeholders. A link is what `tenant.url()` returns.
+        by_deployment: By the deployment's server and in the template's own words, whatever the tenant has chosen: for
+            links that open more than the tenant, which its administrators must not read.
 
     Raises:
         MailAddressInvalid: Nothing can be sent to such an address.
@@ -135,7 +144,7 @@ async def send(
         raise ValueError(f"{template.name} needs the values {sorted(template.placeholders)}, not {sorted(given)}")
     parse_address(to)
     mail_id = new_id()
-    content = msgspec.json.encode(MailContent(to, locale, given))
+    content = msgspec.json.encode(MailContent(to, locale, given, by_deployment))
     sealed = db.deployment.keyring.encrypt("mail", content, _context(db.tenant_id, mail_id))
     await db.run(_INSERT, id=mail_id, template=template.name, content=sealed)
     await publish(db, MailWritten(mail_id=mail_id))

@@ -39,8 +39,8 @@ class MailRelay:
         return self.server is not None and self.server.is_tenants
 
 
-def relay_of(deployment: Deployment, tenant: Tenant) -> MailRelay:
-    """Return the way of a tenant's mails.
+def relay_of(deployment: Deployment, tenant: Tenant, *, by_deployment: bool = False) -> MailRelay:
+    """Return the way of a tenant's mails, or of those that must not go by its own server.
 
     Raises:
         NoMailRelay: Neither the deployment nor the tenant has a server.
@@ -48,7 +48,7 @@ def relay_of(deployment: Deployment, tenant: Tenant) -> MailRelay:
     chosen = tenant.setting(MAIL, MailSettings)
     name = chosen.from_name or look_of(tenant).name
     reply_to, own = (_address(text, name) for text in (chosen.reply_to, chosen.from_address))
-    if chosen.host and own is not None:
+    if chosen.host and own is not None and not by_deployment:
         server = SmtpServer(
             chosen.host, chosen.port, chosen.encryption, chosen.username, chosen.password, is_tenants=True
         )

@@ -58,7 +58,7 @@ async def _send_link(
 
 async def _send(db: Db, account: Recipient, template: MailTemplate, to: str, values: dict[str, str]) -> None:
     try:
-        await mail.send(db, template, to=to, locale=account.locale, values=values)
+        await mail.send(db, template, to=to, locale=account.locale, values=values, by_deployment=account.is_operator)
     except MailAddressInvalid:
         # Trying again would not help: somebody has typed what no mail can reach.
         return

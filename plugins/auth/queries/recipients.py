@@ -20,6 +20,7 @@ _RECIPIENT = (
         UserProfile.first_name,
         UserProfile.last_name,
         UserPreferences.locale,
+        User.is_operator,
     )
     .join(UserProfile, and_(UserProfile.user_id == User.id, UserProfile.tenant_id == User.tenant_id))
     .outerjoin(UserPreferences, and_(UserPreferences.user_id == User.id, UserPreferences.tenant_id == User.tenant_id))
@@ -42,6 +43,8 @@ class Recipient(Struct, frozen=True):
     last_name: str
     locale: str | None
     """The language that they have chosen."""
+    is_operator: bool
+    """Their links open every tenant, so this tenant's administrators must not come to read them."""
 
 
 async def recipient(db: Db, user_id: UUID) -> Recipient:

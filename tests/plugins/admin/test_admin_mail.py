@@ -104,3 +104,19 @@ async def test_first_administrator_is_invited_and_can_begin(school: School, mail
     assert [error["field"] for error in answer.json()["errors"]] == ["admin.email"]
     listed = {each["slug"] for each in (await operator.get("/tenants?limit=100")).json()["items"]}
     assert listed.isdisjoint({f"{slug}-2", f"{slug}-3"})
+
+
+async def test_links_of_operators_pass_by_what_a_schools_administrators_chose(school: School, mailbox: Mailbox) -> None:
+    admin, operator = await school.person("admin"), await school.person("student", is_operator=True)
+    server = {"host": "smtp.school.test", "from_address": "office@school.test"}
+    words = {"subject": "Taken", "body": "https://elsewhere.test/\n\n{{first_name}} {{link}}\n"}
+    assert (await admin.patch("/settings", json={"mail": server})).status_code == 200
+    assert (await admin.put("/mail-templates/auth.reset_password", json=words)).status_code == 200
+
+    asked = await (await school.client()).post("/auth/forgot-password", json={"email": operator.email})
+
+    assert asked.status_code == 202, asked.text
+    mail = await mailbox.mail(operator.email)
+    assert mail.subject != "Taken"
+    assert "elsewhere.test" not in mail.text
+    assert mail.links[0].startswith(f"https://{school.host}/")
