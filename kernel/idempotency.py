@@ -102,7 +102,7 @@ def answering_once(handler: HTTPRouteHandler) -> HTTPRouteHandler:
     @wraps(act)
     async def answer(**given: Any) -> Any:
         db: Db = given["db"]
-        given.pop(_PARAMETER)
+        given.pop(_PARAMETER, None)
         if not db.origin.idempotency_key or db.origin.actor_id is None:
             return await act(**given)
         request = {name: value for name, value in given.items() if name not in _NO_PART_OF_THE_REQUEST}

@@ -1,20 +1,22 @@
-"""Everybody's background work that somebody follows, for administrators; what was given up is `kernel.failures`."""
+"""Background work that somebody follows, for whoever may see it; what was given up is `kernel.failures`."""
 
 from functools import cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Integer, Text, bindparam, func, select
 
+from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Page, rows_for
 from kernel.tables import TaskRun
-from kernel.task_runs import RUN_COLUMNS, RunRow, Status, TaskStatus, shown_run
+from kernel.task_runs import OF_OWNER, RUN_COLUMNS, RunRow, Status, TaskStatus, only_owner, shown_run
 
 
-async def task_page(db: Db, *, status: Status | None, limit: int, offset: int) -> Page[TaskStatus]:
-    """Return the tenant's tasks that somebody follows, latest first; for whoever may follow everybody's."""
-    chosen = {} if status is None else {"status": status}
-    rows = await db.rows(RunRow, _page(filtered=bool(chosen)), rows=rows_for(limit), skipped=offset, **chosen)
-    total = await db.value(_count(filtered=bool(chosen)), **chosen)
+async def task_page(db: Db, actor: Actor, *, status: Status | None, limit: int, offset: int) -> Page[TaskStatus]:
+    """Return the tasks that the actor may follow, latest first."""
+    chosen: dict[str, Any] = {"owner_id": only_owner(actor)} | ({} if status is None else {"status": status})
+    rows = await db.rows(RunRow, _page(filtered=status is not None), rows=rows_for(limit), skipped=offset, **chosen)
+    total = await db.value(_count(filtered=status is not None), **chosen)
     return Page([shown_run(row) for row in rows], total, rows_for(limit), offset)
 
 
@@ -31,4 +33,4 @@ def _count(*, filtered: bool) -> Executable:
 
 
 def _conditions(*, filtered: bool) -> list[ColumnElement[bool]]:
-    return [TaskRun.status == bindparam("status", type_=Text)] if filtered else []
+    return [OF_OWNER, *([TaskRun.status == bindparam("status", type_=Text)] if filtered else [])]

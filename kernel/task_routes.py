@@ -9,8 +9,9 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
 from kernel.audit import note
-from kernel.auth import Actor, requires, signed_in
+from kernel.auth import Actor, Permission, requires, signed_in
 from kernel.db import Db
+from kernel.errors import Forbidden
 from kernel.failures import Failure, list_failures, retry_failures
 from kernel.routing import Body, Limit, Offset, Page
 from kernel.task_overview import task_page
@@ -38,21 +39,31 @@ async def get_task(db: Db, actor: Actor, task_id: UUID) -> TaskStatus:
 
 
 @get("/tasks", guards=[requires(VIEW_TASKS)], operation_id="tasks_list")
-async def list_tasks(db: Db, status: Status | None = None, limit: Limit = 20, offset: Offset = 0) -> Page[TaskStatus]:
+async def list_tasks(
+    db: Db, actor: Actor, status: Status | None = None, limit: Limit = 20, offset: Offset = 0
+) -> Page[TaskStatus]:
     """Return the tasks that somebody follows, latest first."""
-    return await task_page(db, status=status, limit=limit, offset=offset)
+    return await task_page(db, actor, status=status, limit=limit, offset=offset)
 
 
 @get("/tasks/failures", guards=[requires(VIEW_TASKS)], operation_id="tasks_failures")
-async def list_failed(db: Db, limit: Limit = 20, offset: Offset = 0) -> Page[Failure]:
+async def list_failed(db: Db, actor: Actor, limit: Limit = 20, offset: Offset = 0) -> Page[Failure]:
     """Return the tasks and reactions to events that are not tried any more, latest first."""
+    _check_reach(actor, VIEW_TASKS)
     return await list_failures(db, limit=limit, offset=offset)
 
 
 @post("/tasks/failures/retry", guards=[requires(RETRY_TASKS)], status_code=200, operation_id="tasks_retry")
-async def retry_failed(db: Db, data: RetryRequest) -> Retried:
+async def retry_failed(db: Db, actor: Actor, data: RetryRequest) -> Retried:
     """Try failed work again; what is tried again already is not counted."""
+    _check_reach(actor, RETRY_TASKS)
     return Retried(await _retry(db, data.ids))
+
+
+def _check_reach(actor: Actor, permission: Permission) -> None:
+    """Refuse whoever holds the permission for their own things alone: what failed is nobody's."""
+    if actor.scope(permission) != "any":
+        raise Forbidden
 
 
 async def _retry(db: Db, ids: Sequence[str]) -> int:

@@ -26,6 +26,9 @@ _FAILED = "It could not be done. An administrator can see the reason and start i
 Status = Literal["queued", "running", "done", "failed"]
 
 _OWN: ColumnElement[bool] = TaskRun.id == bindparam("run_id", type_=Uuid)
+OF_OWNER: ColumnElement[bool] = or_(
+    bindparam("owner_id", type_=Uuid).is_(None), TaskRun.owner_id == bindparam("owner_id", type_=Uuid)
+)
 _ADD = insert(TaskRun).values({name: bindparam(name) for name in ("id", "owner_id", "name", "dedupe_key")})
 _LATEST = (
     select(TaskRun.id)
@@ -69,7 +72,7 @@ RUN_COLUMNS = (
 )
 _BY_ID = select(*RUN_COLUMNS).where(
     _OWN,
-    or_(bindparam("owner_id", type_=Uuid).is_(None), TaskRun.owner_id == bindparam("owner_id", type_=Uuid)),
+    OF_OWNER,
 )
 _PRUNE: Executable = delete(TaskRun).where(TaskRun.finished_at < func.now() - text("interval '7 days'"))
 
@@ -119,14 +122,18 @@ class TaskStatus(msgspec.Struct, frozen=True):
     finished_at: datetime | None
 
 
+def only_owner(actor: Actor) -> UUID | None:
+    """Return whose tasks alone the actor may follow: their own; None for everybody's."""
+    return None if actor.is_operator or actor.scope(VIEW_TASKS) == "any" else actor.id
+
+
 async def task_status(db: Db, actor: Actor, run_id: UUID) -> TaskStatus:
     """Return how a task stands, to its owner and to whoever may follow everybody's.
 
     Raises:
         TaskNotFound: There is none, or the actor may not follow it.
     """
-    sees_all = actor.is_operator or actor.may(VIEW_TASKS)
-    row = await db.row(RunRow, _BY_ID, run_id=run_id, owner_id=None if sees_all else actor.id)
+    row = await db.row(RunRow, _BY_ID, run_id=run_id, owner_id=only_owner(actor))
     if row is None:
         raise TaskNotFound
     return shown_run(row)

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from msgspec.structs import replace
 
 from kernel.auth import Actor
 from kernel.db import Origin
 from kernel.embedded import Stack
 from kernel.ids import new_id
 from kernel.settings import Settings
+from kernel.task_overview import task_page
 from kernel.task_runs import VIEW_TASKS, TaskNotFound, TaskProgress, TaskStatus, prune, task_status
 from kernel.tasks import Task, TaskContext, enqueue
 from kernel.testing import School
@@ -129,8 +131,14 @@ async def test_only_the_owner_and_who_may_follow_all_see_a_task(stage: Stage) ->
 
     for actor in (_actor(stage, grants={VIEW_TASKS.name: "any"}), _actor(stage, is_operator=True)):
         assert await _is(stage, actor, run_id, "queued")
-    with pytest.raises(TaskNotFound):
-        await _status(stage, _actor(stage), run_id)
+    for stranger in (_actor(stage), _actor(stage, grants={VIEW_TASKS.name: "own"})):
+        with pytest.raises(TaskNotFound):
+            await _status(stage, stranger, run_id)
+        async with stage.db() as db:
+            assert (await task_page(db, stranger, status=None, limit=20, offset=0)).total == 0
+    async with stage.db() as db:
+        own = await task_page(db, replace(owner, grants={VIEW_TASKS.name: "own"}), status="queued", limit=20, offset=0)
+    assert [each.id for each in own.items] == [run_id]
     stage.tenant = await stage.new_tenant()
     with pytest.raises(TaskNotFound):
         await _status(stage, owner, run_id)
