@@ -94,7 +94,7 @@ class Tenant:
         self._stored = row.settings
         self._secrets = Secrets(keyring, row.id)
         self._origin = origin
-        self._settings: dict[type[msgspec.Struct], msgspec.Struct] = {}
+        self._settings: dict[str, msgspec.Struct] = {}
         self._permissions = tuple(each for each in permissions if each.name.split(".", 1)[0] in acting | {"kernel"})
         self._grants: dict[str, Mapping[str, Scope]] = {}
         self._contributions = contributions
@@ -135,12 +135,12 @@ class Tenant:
 
         What is stored and does not fit any more counts as the default, and is logged.
         """
-        if kind not in self._settings:
+        if spec.category not in self._settings:
             chosen, misfits = read(spec, kind, self._stored.get(spec.category, {}), self._secrets)
             if misfits:
                 log.warning("settings.do_not_fit", tenant=self.slug, fields=misfits)
-            self._settings[kind] = chosen
-        return cast("S", self._settings[kind])
+            self._settings[spec.category] = chosen
+        return cast("S", self._settings[spec.category])
 
 
 class TenantDirectory:
