@@ -10,7 +10,13 @@ from kernel import hookspecs
 from kernel.plugin import with_requirements
 from kernel.testing.apps import App
 from kernel.testing.conformance.background import look_at_listeners, look_at_schedules, look_at_tasks
-from kernel.testing.conformance.doors import look_at_identity, look_at_operations, look_at_routes, look_at_settings
+from kernel.testing.conformance.doors import (
+    look_at_capabilities,
+    look_at_identity,
+    look_at_operations,
+    look_at_routes,
+    look_at_settings,
+)
 from kernel.testing.conformance.tenant import (
     look_at_commands,
     look_at_contributions,
@@ -27,7 +33,7 @@ Switch = Callable[[School, str, bool], Awaitable[None]]
 LOOKS: Mapping[str, tuple[Look, ...]] = {
     "register_routes": (look_at_routes, look_at_operations),
     "register_root_routes": (look_at_routes, look_at_operations),
-    "register_permissions": (look_at_permissions,),
+    "register_permissions": (look_at_permissions, look_at_capabilities),
     "register_listeners": (look_at_listeners,),
     "register_tasks": (look_at_tasks, look_at_schedules),
     "register_rebuild": (look_at_tasks,),

@@ -64,6 +64,25 @@ def _operations(document: dict[str, Any]) -> set[str]:
     return {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
 
 
+async def look_at_capabilities(view: View) -> Seen:
+    """Read what the API says of itself: which plugins act, and what somebody may."""
+    registry = view.deployment.registry
+    seen: Seen = {}
+    for number, answer in enumerate(await view.ask("GET", API, {})):
+        acting = _json(answer).get("plugins", ())
+        seen.update({Thing("plugin", f"(process {number})", each): each in acting for each in view.plugins})
+    granted = {
+        each.name: plugin
+        for each in registry.permissions
+        if "admin" in each.roles and (plugin := each.name.partition(".")[0]) in view.plugins and view.credential
+    }
+    for number, answer in enumerate(await view.ask("GET", API, view.credential)):
+        held = _json(answer).get("capabilities", ())
+        for name, plugin in granted.items():
+            seen[Thing("capability", f"{name} (process {number})", plugin, (registry.identity_plugin,))] = name in held
+    return seen
+
+
 async def look_at_settings(view: View) -> Seen:
     """Read the categories of settings, where a plugin has a page for them."""
     registry = view.deployment.registry

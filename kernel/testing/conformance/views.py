@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 
+from kernel.boot_checks import API
 from kernel.db import Database, Db, Origin
 from kernel.deployment import Deployment
 from kernel.tenancy import Tenant
@@ -61,7 +62,7 @@ class View:
 
     async def refresh(self) -> None:
         """Learn of a change as a server process does: by a request."""
-        await self._application(self.school, "GET", "/schema/openapi.json", {})
+        await self._application(self.school, "GET", API, {})
         self.school.tenant = await self.deployment.tenants.by_host(self.school.host)
 
     @property

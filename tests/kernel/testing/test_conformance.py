@@ -56,7 +56,17 @@ async def test_each_thing_that_stays_behind_is_told(app: App, monkeypatch: pytes
         await check_conformance(app, "polls")
 
     left = {line.partition(" ")[0] for line in str(failure.value).splitlines() if "with polls switched off" in line}
-    looked_at = {"route", "operation", "permission", "grant", "contribution", "listener", "task", "schedule"}
+    looked_at = {
+        "route",
+        "operation",
+        "permission",
+        "grant",
+        "capability",
+        "contribution",
+        "listener",
+        "task",
+        "schedule",
+    }
     assert left == looked_at | {"personal", "mail", "demonstration"}
 
 
