@@ -18,6 +18,7 @@ from kernel.deployment import Deployment
 from kernel.keys import DecryptionFailed
 from kernel.mail import outgoing
 from kernel.mail.composing import compose, render
+from kernel.mail.limits import recipient_has_room, tenant_has_room
 from kernel.mail.outgoing import MailContent, StoredMail
 from kernel.mail.relays import MailRelay, NoMailRelay, hand_over, relay_of
 from kernel.mail.servers import parse_address
@@ -36,7 +37,6 @@ _LONGEST_PAUSE_S = 3600
 _NOT_NOW_S = 60
 _TOO_MANY_S = 600
 _BUSY_S = 2
-_HOUR_S = 3600
 _SIDE_BY_SIDE = 4
 """So many mails one process hands to a tenant's own server at a time: a slow one must leave lanes of the queue free."""
 
@@ -61,7 +61,7 @@ async def deliver(context: TaskContext, mail_id: UUID) -> None:
     relay = _relay(deployment, tenant, mail, content)
     if content.by_deployment:
         own = []
-    if mail.attempts == 0 and not await _may_have_another(deployment, tenant, template, content, relay):
+    if mail.attempts == 0 and not await _may_go(deployment, tenant, template, mail, content, relay):
         log.warning("mail.limited", template=template.name, tenant_id=str(tenant.id))
         async with context.transaction() as db:
             await outgoing.remove(db, mail_id)
@@ -170,28 +170,26 @@ def _lane(tenant: Tenant, relay: MailRelay) -> Iterator[None]:
             del _under_way[tenant.id]
 
 
-async def _may_have_another(
-    deployment: Deployment, tenant: Tenant, template: MailTemplate, content: MailContent, relay: MailRelay
+async def _may_go(
+    deployment: Deployment,
+    tenant: Tenant,
+    template: MailTemplate,
+    mail: StoredMail,
+    content: MailContent,
+    relay: MailRelay,
 ) -> bool:
-    """Count the mail and say whether its recipient may have it.
+    """Say whether the recipient may have one more of these mails in this hour.
 
     Raises:
-        TaskPostponed: The tenant has sent too many in this hour, or Redis does not count.
+        TaskPostponed: The tenant has sent its share of this hour, or Redis does not count.
     """
-    address = parse_address(content.to)
-    _, mac = deployment.keyring.mac("mail", f"{tenant.id}/{address.addr_spec.casefold()}".encode())
-    hour = int(now().timestamp()) // _HOUR_S
-    keys = [f"t:{tenant.id}:mails:{hour}", f"t:{tenant.id}:mails:{hour}:{template.name}:{mac.hex()[:32]}"]
+    redis, keyring = deployment.redis, deployment.keyring
     try:
-        async with deployment.redis.pipeline(transaction=True) as pipeline:
-            for key in keys:
-                pipeline.incr(key)
-                pipeline.expire(key, _HOUR_S)
-            of_tenant, _, of_recipient, _ = await pipeline.execute()
+        if not await recipient_has_room(redis, keyring, tenant.id, template, mail_id=mail.id, to=content.to):
+            return False
+        most = deployment.settings.mails_per_hour
+        if relay.is_tenants or await tenant_has_room(redis, tenant.id, mail_id=mail.id, most=most):
+            return True
     except (RedisError, OSError):
         raise TaskPostponed("Redis does not answer, so mails cannot be counted.", _NOT_NOW_S) from None
-    if of_recipient > template.most_per_hour:
-        return False
-    if of_tenant > deployment.settings.mails_per_hour and not relay.is_tenants:
-        raise TaskPostponed("The tenant has sent as many mails as it may in an hour.", _TOO_MANY_S)
-    return True
+    raise TaskPostponed("The tenant has sent as many mails as it may in an hour.", _TOO_MANY_S)

@@ -137,7 +137,7 @@ async def send(
         ValueError: The values are not those of the template.
         LookupError: No plugin has registered the template.
     """
-    if db.deployment.registry.mail_templates.get(template.name) is not template:
+    if db.deployment.registry.mail_templates.get(template.name) != template:
         raise LookupError(f"no plugin has registered the mail template {template.name!r}")
     given = {} if values is None else dict(values)
     if given.keys() != template.placeholders.keys():

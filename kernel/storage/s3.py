@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from time import monotonic
 from typing import TypeVar, TypeVarTuple
 
 import structlog
@@ -39,6 +40,7 @@ THREADS = 12
 ABANDONED_AFTER = timedelta(days=1)
 ADDRESS_LIFETIME_S = 60
 _NAMES_AT_A_TIME = 1000
+_BELIEVED_S = 10.0
 
 
 class S3Storage:
@@ -53,6 +55,8 @@ class S3Storage:
         self.direct_origin = place.origin if redirects else ""
         """Where browsers are sent for objects, so that pages may say that they may go there; empty if nowhere."""
         self._bucket = Bucket(place, THREADS)
+        self._checking = asyncio.Lock()
+        self._well_at = -_BELIEVED_S
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
 
     async def prepare(self) -> None:
@@ -66,8 +70,11 @@ class S3Storage:
             log.warning("storage.away")
 
     async def check(self) -> None:
-        """Write and remove a small object."""
-        await self._run(self._bucket.probe)
+        """Write and remove a small object, unless that has just been done: anybody may ask whether we are ready."""
+        async with self._checking:
+            if monotonic() - self._well_at > _BELIEVED_S:
+                await self._run(self._bucket.probe)
+                self._well_at = monotonic()
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], *, content_type: str, max_bytes: int) -> StoredObject:
         """Store a stream: at once if it is small, in parts otherwise."""

@@ -297,6 +297,26 @@ def test_no_room_is_storage_full() -> None:
         raise S3Error(None, "QuotaExceeded", "full", None, None, None)  # type: ignore[arg-type]
 
 
+async def test_being_asked_often_whether_it_works_asks_the_server_once(
+    storage: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probes = 0
+    probe = storage._bucket.probe
+
+    def counted() -> None:
+        nonlocal probes
+        probes += 1
+        probe()
+
+    monkeypatch.setattr(storage._bucket, "probe", counted)
+    await asyncio.gather(*(storage.check() for _ in range(20)))
+    assert probes == 1
+
+    monkeypatch.setattr("kernel.storage.s3._BELIEVED_S", 0)
+    await storage.check()
+    assert probes == 2
+
+
 # --- what is set up wrongly ------------------------------------------------------------------------------------------
 
 

@@ -352,8 +352,14 @@ async def test_a_tenants_mails_wait_beyond_its_share_of_an_hour(
         await _send(school, f"p{number}@north.test")
     await _send(other_school, "p9@south.test")
 
+    for _ in range(WELCOME.most_per_hour + 1):
+        assert len(await mailbox.mails()) == 3
+        await school.bring_forward()
     assert sorted(mail.to[0] for mail in await mailbox.mails()) == ["p0@north.test", "p1@north.test", "p9@south.test"]
     assert await _mail_rows(school) == [(0, False, False, None)]
+    monkeypatch.setattr(deployment, "settings", msgspec.structs.replace(deployment.settings, mails_per_hour=3))
+    await school.bring_forward()
+    assert len(await mailbox.mails("p2@north.test")) == 1
 
 
 async def test_what_fails_leaves_no_address_and_no_link_in_logs_and_queue(
@@ -448,7 +454,9 @@ async def test_a_slow_server_of_a_tenant_leaves_lanes_to_others(
         school = await new_school(settings=_own(server))
         monkeypatch.setitem(delivery._under_way, school.id, 4)
         await _send(school)
-        await school.settle()
+        for _ in range(WELCOME.most_per_hour + 1):  # looked at often, it counts once
+            await school.settle()
+            await school.bring_forward()
         assert (server.seen, await _mail_rows(school)) == ([], [(0, False, False, None)])
 
         monkeypatch.setitem(delivery._under_way, school.id, 3)
