@@ -3,6 +3,7 @@
 Those cost as much again as the command itself, at every request. Everything else uses the client as it is.
 """
 
+import asyncio
 from typing import Any, cast
 
 from hiredis import pack_command
@@ -21,6 +22,7 @@ class RedisCalls:
 
     def __init__(self, redis: Redis) -> None:
         self._pool = redis.connection_pool
+        self._timeout_s: float | None = self._pool.connection_kwargs.get("socket_timeout")
         self._idle: list[AbstractConnection] = []
         self.losses = 0
         """How often connections broke: what Redis told in between has reached nobody here."""
@@ -41,14 +43,17 @@ class RedisCalls:
                 await self.close()
         connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         await connection.connect()  # type: ignore[no-untyped-call]
+        # The library would make a task for each command, to end what takes too long; one timeout here is for it all.
+        connection.socket_timeout = None
         return await traced(str(command[0]), "redis", str(command[0]), self._exchange(connection, command))
 
     async def _exchange(self, connection: AbstractConnection, command: tuple[str | int, ...]) -> Any:
         try:
             # Packed in C: the library's asynchronous connections do it in Python, which takes ten times as long.
             packed = pack_command(cast("tuple[str | int | float | bytes | memoryview]", command))
-            await connection.send_packed_command(packed, check_health=False)
-            answer = await connection.read_response()
+            async with asyncio.timeout(self._timeout_s):
+                await connection.send_packed_command(packed, check_health=False)
+                answer = await connection.read_response()
         except ResponseError:
             await self._keep(connection)
             raise
