@@ -176,3 +176,21 @@ async def test_settings_system_of_the_rbac_table(school: School, role: str, stat
     )
 
     assert tuple(answer.status_code for answer in answers) == statuses
+
+
+async def test_currency_of_the_school_stands_on_every_card_at_once(school: School) -> None:
+    admin, student = await school.person("admin"), await school.person("student")
+    made = (await admin.post("/courses", json={"title": "Wood", "price": "10.00"})).json()
+    section = (await admin.post(f"/courses/{made['id']}/sections", json={"title": "One"})).json()
+    video = {"title": "One", "video_type": "youtube_private", "youtube_id": "dQw4w9WgXcQ", "duration_seconds": 10}
+    assert (await admin.post(f"/sections/{section['id']}/videos", json=video)).status_code == 201
+    published = await admin.post(f"/courses/{made['id']}/publish")
+    assert published.status_code == 200, published.text
+
+    async def currencies() -> list[str]:
+        cards = (await student.get("/courses")).json()["items"]
+        return [card["currency"] for card in [*cards, (await student.get(f"/courses/{made['id']}")).json()]]
+
+    assert await currencies() == ["USD", "USD"]
+    await admin.patch("/settings", json={"payment": {"currency": "EUR"}})
+    assert await currencies() == ["EUR", "EUR"]
