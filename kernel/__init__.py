@@ -75,7 +75,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.mail.trial": ("send_test_mail",),
     "kernel.outbound": ("Answer", "OutboundFailed", "OutboundRefused", "fetch", "resolve_public"),
     "kernel.personal_data": ("PersonalData", "PersonalDataExport", "erase_all", "export_all"),
-    "kernel.plugin": ("Contribution", "Plugin", "why"),
+    "kernel.plugin": ("Contribution", "Plugin"),
     "kernel.problems": ("UnsupportedMedia", "as_domain_error", "problem_response"),
     "kernel.replicas": ("reads_only",),
     "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),

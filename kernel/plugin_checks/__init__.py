@@ -18,7 +18,7 @@ from kernel.migrate import ensure_default_tenant
 from kernel.plugin import GROUP, LoadedPlugin, PluginError, discover, in_order, load_plugin, with_requirements
 from kernel.plugin_checks.imports import import_problems, package_of
 from kernel.plugin_checks.schemas import schema_problems
-from kernel.registry import Registry
+from kernel.registry import Registry, load_registry
 from kernel.settings import Settings
 from kernel.testing import App
 from kernel.testing.conformance import check_conformance
@@ -40,7 +40,10 @@ def find_plugin(target: str) -> LoadedPlugin:
         raise PluginError(Path(target).name, str(file), reason) from None
     [(name, value), *_] = points.items()
     sys.path.insert(0, str(Path(target).resolve()))
-    return load_plugin(EntryPoint(name, value, GROUP))
+    plugin = load_plugin(EntryPoint(name, value, GROUP))
+    if not plugin.fault and Path(target).resolve() not in Path(plugin.file).resolve().parents:
+        raise PluginError(name, plugin.file, "another copy of it is installed: `pip install -e .` in its project.")
+    return plugin
 
 
 def check_plugin(target: str) -> list[str]:
@@ -59,10 +62,20 @@ def check_plugin(target: str) -> list[str]:
     problems = [] if plugin.fault else import_problems(plugin, {package_of(each): each.name for each in installed})
     try:
         registry = Registry(in_order(loaded))
+        problems += clashes(plugin, installed)
     except PluginError as error:
         return [str(error), *problems]
     with TemporaryDirectory(prefix="collegium-check-") as folder, running_stack(Path(folder), temporary=True) as stack:
         return problems + asyncio.run(_problems_on(stack, plugin, registry))
+
+
+def clashes(plugin: LoadedPlugin, installed: list[LoadedPlugin]) -> list[str]:
+    """Return what is wrong with a plugin beside all others, its hooks for plugins that it does not require included."""
+    try:
+        load_registry([plugin, *installed])
+    except PluginError as error:
+        return [str(error)] if error.plugin == plugin.name else []
+    return []
 
 
 async def _problems_on(stack: Stack, plugin: LoadedPlugin, registry: Registry) -> list[str]:

@@ -1,26 +1,25 @@
 """What `collegium plugins check` sees: imports and revisions that are not allowed, projects that are none."""
 
 import sys
+import tomllib
 from argparse import Namespace
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from kernel.embedded import Stack
 from kernel.operations import Unwell
 from kernel.plugin import GROUP, PluginError, discover
-from kernel.plugin_checks import find_plugin
-from kernel.plugin_checks.imports import import_problems, package_of
+from kernel.plugin_checks import clashes, find_plugin
+from kernel.plugin_checks.imports import LAYERS, import_problems, package_of
 from kernel.plugin_checks.schemas import schema_problems
 from kernel.plugin_commands import check_plugin
 from kernel.registry import Registry
 from kernel.settings import Settings
 from kernel.starter import write_plugin as write_project
-from kernel.testing.databases import at_database, make_database
+from tests.architecture.sources import ROOT
 from tests.kernel.packages import WritePlugin, write_plugin
 
 __all__ = ["write_plugin"]
@@ -136,13 +135,17 @@ def test_our_own_plugins_import_what_is_allowed() -> None:
     ] == []
 
 
+def test_layers_are_those_of_our_own_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract["id"] == "layers"]
+
+    assert [tuple(name.strip(" ()") for name in layer.split("|")) for layer in layers] == list(LAYERS)
+
+
 @pytest.fixture
-async def empty(stack: Stack, settings: Settings, run_worker_name: str) -> str:
-    """The owner's address of a database with the kernel's tables alone."""
-    bare = msgspec.structs.replace(settings, plugins=())
-    bare = at_database(bare, stack, f"checked_{run_worker_name or 'gw0'}")
-    await make_database(stack, bare)
-    return bare.owner_database_url
+def empty(lab_settings: Settings) -> str:
+    """The owner's address of a database without the tables of the plugin."""
+    return lab_settings.owner_database_url
 
 
 REVISIONS = {
@@ -213,6 +216,27 @@ def test_bad_plugin_ends_the_command_with_all_that_is_wrong(tmp_path: Path, monk
         f"Plugin 'doubts' ({routes}:6): kernel.db.Origin is imported, which is no public name of the kernel "
         "(`kernel.PUBLIC`).",
     ]
+
+
+def test_clash_with_a_plugin_that_is_not_required_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    write_project("rivals", tmp_path)
+    routes = tmp_path / "rivals" / "routes.py"
+    routes.write_text(routes.read_text().replace("rivals_entries_list", "courses_list"))
+
+    assert clashes(find_plugin(str(tmp_path)), discover()) == [
+        f"Plugin 'rivals' ({routes}): the route list_entries has the operation_id 'courses_list', as a route of "
+        "'courses' has already."
+    ]
+
+
+def test_copy_that_is_installed_elsewhere_is_not_checked_instead(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.entry-points."collegium.plugins"]\nauth = "plugins.auth.plugin:PLUGIN"\n'
+    )
+
+    with pytest.raises(PluginError, match="another copy of it is installed"):
+        find_plugin(str(tmp_path))
 
 
 @pytest.mark.parametrize("text", [None, "[project]\nname = 'x'\n", "[project\n"])

@@ -56,6 +56,7 @@ class Library:
 
     def __init__(self, deployment: Deployment, plugin: LoadedPlugin, owner: str) -> None:
         self.deployment = deployment
+        self.plugin = plugin
         self.name = plugin.name
         self.owner = owner
         self.tenants: dict[str, Any] = {}
@@ -64,7 +65,9 @@ class Library:
         tenant_id, shelf = new_id(), new_id()
         async with self.deployment.operator_session(None, "test") as db:
             driver = await db.driver()
-            await driver.execute("INSERT INTO kernel.tenants (id, slug, name) VALUES ($1, $2, 'A')", tenant_id, slug)
+            await driver.execute(
+                "INSERT INTO kernel.tenants (id, slug, name) VALUES ($1, $2, 'A')", tenant_id, f"{self.name}-{slug}"
+            )
             add = f"INSERT INTO {self.name}.{{}} (tenant_id, id, on_id) VALUES ($1, $2, $3)"
             await driver.execute(add.format("shelves"), tenant_id, shelf, None)
             await driver.execute(add.format("books"), tenant_id, new_id(), shelf)
@@ -75,7 +78,8 @@ class Library:
             await switch(db, self.tenants[slug], disable=[self.name])
 
     async def purge(self, slug: str | None, **options: Any) -> str:
-        words = {"plugin": self.name, "tenant": slug, "schema": False, "yes": True, **options}
+        tenant = None if slug is None else f"{self.plugin.name}-{slug}"
+        words = {"plugin": self.name, "tenant": tenant, "schema": False, "yes": True, **options}
         return await plugin_commands.purge_plugin(self.deployment, Namespace(**words))
 
     async def rows(self, slug: str) -> list[int]:
@@ -92,13 +96,17 @@ class Library:
             return await db.values(LOG, id=self.tenants[slug])
 
 
+@pytest.fixture(scope="module")
+async def bare(stack: Stack, settings: Settings, run_worker_name: str) -> Settings:
+    """Settings whose database has the kernel's tables, and those that the tests add."""
+    made = msgspec.structs.replace(settings, plugins=())
+    made = at_database(made, stack, f"purged_{run_worker_name or 'gw0'}")
+    await make_database(stack, made)
+    return made
+
+
 @pytest.fixture
-async def library(
-    stack: Stack, settings: Settings, run_worker_name: str, write_plugin: WritePlugin
-) -> AsyncIterator[Library]:
-    bare = msgspec.structs.replace(settings, plugins=())
-    bare = at_database(bare, stack, f"purged_{run_worker_name or 'gw0'}")
-    await make_database(stack, bare)
+async def library(bare: Settings, write_plugin: WritePlugin) -> AsyncIterator[Library]:
     plugin = write_plugin({"migrations/0001.py": REVISION})
     async with opened(bare, [plugin]) as deployment:
         await upgrade(bare.owner_database_url, deployment.registry.migration_chains())

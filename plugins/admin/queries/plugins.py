@@ -2,7 +2,6 @@
 
 from kernel.auth import Actor
 from kernel.deployment import Deployment
-from kernel.plugin import why
 from kernel.tenancy import Tenant
 from plugins.admin.schemas import PluginCard, PluginList
 
@@ -19,9 +18,9 @@ def plugin_list(deployment: Deployment, tenant: Tenant, actor: Actor) -> PluginL
             requires=each.manifest.requires,
             essential=each.manifest.essential,
             state="acts" if each.name in tenant.plugins else "off",
-            reason=why(deployment.registry.plugins, tenant.listed, each.name),
+            reason=deployment.registry.why(tenant.listed, each.name),
         )
-        for each in deployment.registry.plugins
+        for each in deployment.registry.well
     ]
     aside = [
         PluginCard(
