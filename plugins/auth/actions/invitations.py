@@ -26,16 +26,15 @@ async def invite(db: Db, user_id: UUID) -> None:
     if not account.is_invited or account.status != "active":
         raise AlreadyJoined
     link = await mail_tokens.issue(db, account.id, "invitation", account.email)
-    if link is not None:
-        values = {"first_name": account.first_name, "link": link}
-        await mail.send(
-            db,
-            INVITATION,
-            to=account.email,
-            locale=account.locale,
-            values=values,
-            by_deployment=account.is_operator,
-        )
+    values = {"first_name": account.first_name, "link": link}
+    await mail.send(
+        db,
+        INVITATION,
+        to=account.email,
+        locale=account.locale,
+        values=values,
+        by_deployment=account.is_operator,
+    )
 
 
 async def accept_invitation(db: Db, token: str, password: str) -> SignedIn | MfaRequired:

@@ -51,7 +51,7 @@ async def _send_link(
     db: Db, account: Recipient, template: MailTemplate, purpose: TokenPurpose, email: str | None = None
 ) -> None:
     to = email or account.email
-    link = await mail_tokens.issue(db, account.id, purpose, to, rest=mail_tokens.REST)
+    link = await mail_tokens.issue_once_rested(db, account.id, purpose, to)
     if link is not None:
         await _send(db, account, template, to, {"first_name": account.first_name, "link": link})
 

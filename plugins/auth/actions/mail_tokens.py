@@ -66,9 +66,7 @@ class TokenHolder(Struct, frozen=True):
     email: str
 
 
-async def issue(
-    db: Db, user_id: UUID, purpose: TokenPurpose, email: str, *, rest: timedelta = timedelta(0)
-) -> str | None:
+async def issue(db: Db, user_id: UUID, purpose: TokenPurpose, email: str) -> str:
     """Return the link with a new secret, which takes the place of an older one of the same purpose.
 
     Args:
@@ -76,9 +74,21 @@ async def issue(
         user_id: Whose.
         purpose: What it opens.
         email: The normalised address that it is mailed to and proves.
-        rest: None is made, and None returned, while the last one for this address is younger.
     """
-    secret, now = secrets.token_urlsafe(_SECRET_BYTES), clock.now()
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    await _keep(db, user_id, purpose, email, secret, rest=timedelta(0))
+    return _link(db, purpose, secret)
+
+
+async def issue_once_rested(db: Db, user_id: UUID, purpose: TokenPurpose, email: str) -> str | None:
+    """Return a link as `issue` does; None while the last one for this address is younger than `REST`."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    is_new = await _keep(db, user_id, purpose, email, secret, rest=REST)
+    return _link(db, purpose, secret) if is_new else None
+
+
+async def _keep(db: Db, user_id: UUID, purpose: TokenPurpose, email: str, secret: str, *, rest: timedelta) -> bool:
+    now = clock.now()
     kept = await db.value(
         _KEEP,
         user_id=user_id,
@@ -89,7 +99,11 @@ async def issue(
         expires_at=now + LIFETIMES[purpose],
         rested=now - rest,
     )
-    return None if kept is None else db.tenant.url(f"{_PAGES[purpose]}#token={secret}")
+    return kept is not None
+
+
+def _link(db: Db, purpose: TokenPurpose, secret: str) -> str:
+    return db.tenant.url(f"{_PAGES[purpose]}#token={secret}")
 
 
 async def holder(db: Db, token: str, purpose: TokenPurpose) -> TokenHolder:

@@ -18,7 +18,7 @@ from plugins.auth.actions.tries import count_mail
 from plugins.auth.errors import TokenInvalid
 from plugins.auth.events import MailAddress, MailRequested
 from plugins.auth.mails import PASSWORD_CHANGED
-from plugins.auth.queries.recipients import Recipient, recipient
+from plugins.auth.queries.recipients import Recipient, recipient, recipient_by_id
 from plugins.auth.tables import User
 
 FORGOT_PAGE = "/forgot-password"
@@ -66,13 +66,13 @@ async def set_password_by_token(db: Db, token: str, purpose: Literal["reset", "i
         PasswordRefused: The password breaks the policy.
     """
     holder = await mail_tokens.holder(db, token, purpose)
-    account = await recipient(db, holder.user_id)
+    account = await recipient_by_id(db, holder.user_id)
+    if account is None:
+        raise TokenInvalid
     stored = await hash_new_password(
         db, password, email=account.email, first_name=account.first_name, last_name=account.last_name
     )
     redeemed = await mail_tokens.redeem(db, token, purpose)
-    if redeemed.user_id != account.id:
-        raise TokenInvalid
     await set_password(db, account.id, stored)
     await prove_address(db, account.id, redeemed.email)
     await mail_tokens.withdraw_all(db, account.id)

@@ -71,6 +71,14 @@ async def test_notes_are_for_the_staff(staffroom: Staffroom) -> None:
         assert file.get("notes", "none of it") == ("none of it" if name == "student" else EVERYTHING["notes"])
 
 
+async def test_nothing_to_change_changes_nothing(staffroom: Staffroom) -> None:
+    admin, instructor = staffroom.people["admin"], staffroom.people["assigned instructor"]
+    before = (await admin.get(f"{staffroom.path}/file")).json()
+    assert (await admin.patch(f"{staffroom.path}/file", json={})).json() == before
+    work = await instructor.patch(f"/users/{instructor.id}/instructor-profile", json={})
+    assert (work.status_code, work.json()["specialization"]) == (200, None)
+
+
 async def test_assignment_ends_at_once(staffroom: Staffroom) -> None:
     instructor = staffroom.people["assigned instructor"]
     await staffroom.people["admin"].patch(f"{staffroom.path}/file", json={"assigned_instructor": None})

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import bindparam, select
 
-from kernel.testing import PASSWORD, FakeClock, Mailbox, School, SchoolFactory
+from kernel.testing import PASSWORD, FakeClock, Mailbox, Person, School, SchoolFactory
 from kernel.testing.mailbox import ReceivedMail
 from plugins.auth.actions import mail_tokens
 from plugins.auth.actions.mail_tokens import LIFETIMES
@@ -307,6 +307,62 @@ async def test_mails_to_one_address_are_limited_wherever_they_are_asked_from(
     # Nobody is kept from signing in by that.
     client = await browser(school, address="203.0.113.9")
     assert (await sign_in(client, "victim@example.org")).status_code == 401
+
+
+async def test_links_of_a_closed_account_open_nothing(school: School, mailbox: Mailbox) -> None:
+    admin, client = await school.person("admin"), await school.client()
+    browser, answer = await signed_in(school)
+    email, new = answer["user"]["email"], fresh_email(school)
+    await client.post("/auth/forgot-password", json={"email": email})
+    reset = token_of(await mailbox.mail(email))
+    await browser.post("/users/me/email", json={"email": new, "password": PASSWORD})
+    change = token_of(await mailbox.mail(new))
+    await admin.delete(f"/users/{answer['user']['id']}")
+    answers = [
+        await client.post("/auth/reset-password", json={"token": reset, "password": NEW}),
+        await client.post("/auth/verify-email", json={"token": change}),
+    ]
+    assert codes_of(*answers) == [(400, "auth.token_invalid")] * 2
+
+
+async def test_address_that_was_never_proved_is_told_nothing_when_it_is_replaced(
+    school: School, client: httpx.AsyncClient, mailbox: Mailbox
+) -> None:
+    old, new = fresh_email(school), fresh_email(school)
+    await client.post("/auth/register", json=person(old))
+    await sign_in(client, old, NEW)
+    await client.post("/users/me/email", json={"email": new, "password": NEW})
+    await client.post("/auth/verify-email", json={"token": token_of(await mailbox.mail(new))})
+    assert (await sign_in(client, new, NEW)).status_code == 200
+    assert [mail.subject for mail in await mailbox.mails(old)] == ["Confirm your e-mail address"]
+
+
+async def test_own_address_needs_no_link(school: School, mailbox: Mailbox) -> None:
+    browser, answer = await signed_in(school)
+    email = answer["user"]["email"]
+    assert (await browser.post("/users/me/email", json={"email": email, "password": PASSWORD})).status_code == 202
+    assert await mailbox.mails(email) == []
+
+
+async def test_address_that_no_mail_can_reach_holds_nothing_up(school: School, mailbox: Mailbox) -> None:
+    client = await school.client()
+    assert (await client.post("/auth/register", json=person("a,b@x_y.test"))).status_code == 202
+    assert await school.settle() == []
+    assert await mailbox.mails("a,b@x_y.test") == []
+
+
+async def test_invited_person_who_asks_for_a_password_is_invited_again(
+    school: School, admin: Person, mailbox: Mailbox, fake_clock: FakeClock
+) -> None:
+    email = fresh_email(school)
+    await admin.post("/users", json={"email": email, "role": "student", "first_name": "Ivo", "last_name": "Novak"})
+    fake_clock.advance(days=8)
+    client = await school.client()
+    await client.post("/auth/forgot-password", json={"email": email})
+    newest = await mailbox.mail(email)
+    assert newest.subject == "Your account at School"
+    accepted = await client.post("/auth/accept-invitation", json={"token": token_of(newest), "password": NEW})
+    assert accepted.status_code == 200
 
 
 def test_every_mail_is_worded_in_both_languages() -> None:
