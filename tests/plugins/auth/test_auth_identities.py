@@ -6,12 +6,18 @@ from typing import Any
 import httpx
 import pyotp
 import pytest
+from sqlalchemy import bindparam, update
 
+from kernel.auth import Actor
 from kernel.ids import new_id
 from kernel.testing import PASSWORD, School
 from kernel.testing.clocks import FakeClock
 from kernel.testing.mailbox import Mailbox
 from kernel.testing.schools import SchoolFactory
+from plugins.auth.actions.federation import begin_linking
+from plugins.auth.errors import SignInExpired
+from plugins.auth.schemas.identities import LinkRequest
+from plugins.auth.tables import User
 from tests.plugins.auth.authenticator import Authenticator
 from tests.plugins.auth.conftest import Browser
 from tests.plugins.auth.forger import CLIENT_ID, Forger
@@ -26,6 +32,8 @@ from tests.plugins.auth.surfing import (
     sign_in_at,
     sign_in_by_provider,
 )
+
+_PROMOTE = update(User).where(User.email == bindparam("address")).values(is_operator=True)
 
 
 @pytest.fixture
@@ -138,6 +146,25 @@ async def test_linking_ends_with_the_session_that_wished_it(linkable: School, br
     assert (await client.post("/auth/logout")).status_code == 204
 
     assert landing(await come_back(client, url)).query["error"] == "auth.sign_in_expired"
+
+
+async def test_whoever_becomes_an_operator_meanwhile_links_nothing(linkable: School, browser: Browser) -> None:
+    client, email = await owner_of(linkable, browser)
+    begun = (await client.post("/users/me/identities", json={"provider": "real", "password": PASSWORD})).json()
+    url = await sign_in_at(begun["authorization_url"], fresh_email(linkable))
+    async with linkable.db() as db:
+        await db.run(_PROMOTE, address=email)
+
+    assert landing(await come_back(client, url)).query["error"] == "auth.operators_stay_local"
+    assert await linked(client) == []
+
+
+async def test_only_a_session_links(linkable: School) -> None:
+    """Background work acts for people too, and has no browser to come back to."""
+    actor = Actor(linkable.id, await make_user(linkable), "student")
+    async with linkable.db() as db:
+        with pytest.raises(SignInExpired):
+            await begin_linking(db, actor, LinkRequest(provider="real", password=PASSWORD), browser="b")
 
 
 async def test_a_client_without_redirects_links_by_json(linkable: School, browser: Browser) -> None:
