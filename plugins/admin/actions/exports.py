@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from kernel.audit import AuditFilter, AuditRow, note
+from kernel.audit import AuditFilter, AuditRow, audit_rows, note
 from kernel.db import Db
 from plugins.admin.queries.audit_logs import audit_batches
 from plugins.admin.rules import csv_cell
@@ -21,6 +21,8 @@ async def export_audit_log(db: Db, wanted: AuditFilter) -> AsyncIterator[bytes]:
     Needs: admin.audit_log.read
     """
     filters = {name: value for name, value in msgspec.to_builtins(wanted).items() if value is not None}
+    # Asked once before the answer starts: a filter that cannot be is then refused, and does not cut the answer off.
+    await audit_rows(db, wanted, before=None, limit=1)
     await note(db, "admin.audit_log.exported", entity_type="kernel.audit_logs", new=filters)
     return _pieces(db, wanted)
 

@@ -107,3 +107,12 @@ async def test_long_export_is_sent_in_pieces_and_whole(school: School, query_cou
 
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert sorted(row["new_values"] for row in rows) == sorted(f'{{"number":{n}}}' for n in range(1, 2501))
+
+
+async def test_export_refuses_a_moment_that_cannot_be_before_it_begins(school: School) -> None:
+    admin = await school.person("admin")
+
+    answer = await admin.get("/audit-logs/export", params={"from": "0001-01-01T00:00:00+14:00"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "kernel.invalid")
+    assert await entries(admin, action="admin.audit_log.exported") == []
