@@ -18,7 +18,7 @@ from kernel.commands import Command
 from kernel.deployment import Deployment
 from kernel.embedded import EmbeddedStackError
 from kernel.errors import DomainError
-from kernel.late_faults import leave_out_unmigrated_if_told
+from kernel.late_faults import take_stock
 from kernel.observability import configure_logging
 from kernel.plugin import PluginError, discover
 from kernel.registry import load_registry
@@ -217,7 +217,7 @@ def _worker(settings: Settings, _options: argparse.Namespace) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with opened(ready) as deployment, telling_metrics(deployment):
-            await leave_out_unmigrated_if_told(deployment)
+            await take_stock(deployment)
             await run_worker(deployment, stop)
 
     with ready_settings(settings) as ready:

@@ -28,11 +28,10 @@ async def leave_out_unmigrated(deployment: Deployment) -> None:
     registry, settings = deployment.registry, deployment.settings
     for fault in await faults(settings.database_url, registry.migration_chains()):
         registry.leave_out(fault, settings.on_bad_plugin)
-        log.error("plugin.set_aside", plugin=fault.plugin, reason=str(fault))
 
 
-async def leave_out_unmigrated_if_told(deployment: Deployment) -> None:
-    """Do so in a process that may start while PostgreSQL is away, to work as soon as it is back.
+async def take_stock(deployment: Deployment) -> None:
+    """Do so in a process that may start while PostgreSQL is away, and log all that is set aside, whatever the fault.
 
     Raises:
         PluginError: As `leave_out_unmigrated` does.
@@ -41,6 +40,8 @@ async def leave_out_unmigrated_if_told(deployment: Deployment) -> None:
         await leave_out_unmigrated(deployment)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.warning("migrations.unknown", reason=describe(error))
+    for name, reason in deployment.set_aside.items():
+        log.error("plugin.set_aside", plugin=name, reason=reason)
 
 
 def unmountable(registry: Registry, mount_one: Callable[[HTTPRouteHandler], object]) -> Iterator[PluginError]:

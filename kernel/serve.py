@@ -20,7 +20,7 @@ from kernel.db import Origin
 from kernel.demo import DemoStep
 from kernel.deployment import Deployment
 from kernel.embedded import DEMO_MARKER, running_stack
-from kernel.late_faults import leave_out_unmigrated, leave_out_unmigrated_if_told
+from kernel.late_faults import leave_out_unmigrated, take_stock
 from kernel.metrics_route import worker_metrics
 from kernel.observability import configure_logging
 from kernel.patience import PatientProtocol
@@ -267,7 +267,7 @@ def migrated(deployment: Deployment) -> Callable[[Litestar], AbstractAsyncContex
 
     @asynccontextmanager
     async def check(_app: Litestar) -> AsyncIterator[None]:
-        await leave_out_unmigrated_if_told(deployment)
+        await take_stock(deployment)
         yield
 
     return check

@@ -11,7 +11,7 @@ from kernel import operations
 from kernel.app import create_app, create_deployment, opened, served
 from kernel.deployment import Deployment
 from kernel.embedded import Stack
-from kernel.late_faults import leave_out_unmigrated, leave_out_unmigrated_if_told
+from kernel.late_faults import leave_out_unmigrated, take_stock
 from kernel.plugin import LoadedPlugin, PluginError
 from kernel.settings import Settings
 from kernel.testing import School
@@ -82,12 +82,13 @@ async def test_start_is_refused_while_a_plugin_is_not_migrated(
 
 
 async def test_quarantine_leaves_out_what_is_not_migrated_with_its_dependants(
-    lab_settings: Settings, unmigrated: LoadedPlugin
+    lab_settings: Settings, unmigrated: LoadedPlugin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plugins = [LAB, unmigrated, fake("builds_on_it", needs=[unmigrated.name])]
     async with opened(quarantining(lab_settings), plugins) as deployment:
-        await leave_out_unmigrated(deployment)
+        await take_stock(deployment)
 
+        assert "plugin.set_aside" in capsys.readouterr().out
         registry = deployment.registry
         assert deployment.set_aside == {name: lack(unmigrated) for name in (unmigrated.name, "builds_on_it")}
         assert registry.acting(None) == registry.acting(["lab", "builds_on_it"]) == {"lab"}
@@ -116,7 +117,7 @@ async def test_database_that_is_away_refuses_no_process_that_waits_for_it(
 ) -> None:
     away = msgspec.structs.replace(lab_settings, database_url="postgresql+asyncpg://x@/x?host=/nowhere")
     async with opened(away, [LAB, unmigrated]) as deployment:
-        await leave_out_unmigrated_if_told(deployment)
+        await take_stock(deployment)
         with pytest.raises(FileNotFoundError):
             await leave_out_unmigrated(deployment)
 
