@@ -52,9 +52,8 @@ class S3Storage:
     """
 
     def __init__(self, place: S3Place, *, redirects: bool = True) -> None:
-        self.direct_origin = place.origin if redirects else ""
-        """Where browsers are sent for objects, so that pages may say that they may go there; empty if nowhere."""
         self._bucket = Bucket(place, THREADS)
+        self.direct_origin = self._bucket.origin() if redirects else ""
         self._checking = asyncio.Lock()
         self._well_at = -_BELIEVED_S
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")

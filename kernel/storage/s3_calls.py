@@ -14,6 +14,7 @@ from io import BytesIO
 from itertools import islice
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import ParseError  # nosec B405
 
 import structlog
@@ -157,6 +158,11 @@ class Bucket:
                 "response-cache-control": "private, no-store",
             },
         )
+
+    def origin(self) -> str:
+        """Return scheme, host and port of signed addresses; at some servers the bucket is part of the host."""
+        parts = urlsplit(self.address("any", 1, "GET", "", ""))
+        return f"{parts.scheme}://{parts.netloc}"
 
     def close(self) -> None:
         """Close every connection."""

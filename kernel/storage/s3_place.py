@@ -32,7 +32,7 @@ class S3Place:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port under which browsers find the objects."""
+        """Scheme, host and port by which browsers reach the server."""
         return self.public_url or f"{'https' if self.secure else 'http'}://{self.endpoint}"
 
 

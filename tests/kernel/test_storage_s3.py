@@ -441,6 +441,16 @@ async def test_the_server_has_another_name_for_browsers(s3_server: S3Server) -> 
     assert location.startswith(f"http://localhost:{s3_server.port}/")
 
 
+async def test_pages_are_told_of_the_host_that_addresses_lead_to() -> None:
+    storage = S3Storage(s3_place("s3://key:secret@s3.eu-central-1.amazonaws.com/my-bucket?region=eu-central-1"))
+    address = storage.direct_address(a_key(), method="GET", content_type="video/mp4", disposition="inline")
+    await storage.aclose()
+
+    assert address is not None
+    assert "my-bucket" in urlsplit(storage.direct_origin).netloc
+    assert address.startswith(storage.direct_origin + "/")
+
+
 async def test_without_redirects_we_send_the_object_ourselves(s3_server: S3Server) -> None:
     async with opened(s3_server.new_url(), redirects=False) as storage:
         stored = await put(storage, b"0123456789")
