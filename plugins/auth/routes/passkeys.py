@@ -9,7 +9,7 @@ from litestar.types import Scope
 
 from kernel.auth import Actor, public, signed_in
 from kernel.db import Db
-from kernel.routing import OPEN_TO_RESTRICTED
+from kernel.routing import OPEN_TO_RESTRICTED, Limit, Offset, Page, rows_for
 from plugins.auth.actions import passkeys
 from plugins.auth.queries.passkeys import passkeys_of
 from plugins.auth.routes.answers import admission_answer
@@ -46,9 +46,10 @@ async def make_passkey(db: Db, actor: Actor, data: JSONBody[MakePasskeyRequest])
 
 
 @get("/auth/passkeys", guards=[signed_in], opt=OPEN_TO_RESTRICTED, operation_id="auth_passkeys_list")
-async def list_passkeys(db: Db, actor: Actor) -> list[Passkey]:
+async def list_passkeys(db: Db, actor: Actor, limit: Limit = 20, offset: Offset = 0) -> Page[Passkey]:
     """Return one's own passkeys, of which there are at most twenty, oldest first."""
-    return await passkeys_of(db, actor.id)
+    own = await passkeys_of(db, actor.id)
+    return Page(own[offset : offset + rows_for(limit)], len(own), rows_for(limit), offset)
 
 
 @patch(

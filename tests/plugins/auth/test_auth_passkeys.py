@@ -126,7 +126,9 @@ async def test_passkey_is_made_named_and_listed(school: School, algorithm: int) 
     owner = await owner_of_passkey(school, algorithm=algorithm)
     assert (owner.passkey["name"], owner.passkey["last_used_at"]) == ("Phone", None)
     assert len(set(owner.recovery_codes)) == 10
-    assert (await owner.client.get("/auth/passkeys")).json() == [owner.passkey]
+    page = (await owner.client.get("/auth/passkeys")).json()
+    assert page == {"items": [owner.passkey], "total": 1, "limit": 20, "offset": 0}
+    assert (await owner.client.get("/auth/passkeys?offset=1")).json()["items"] == []
     renamed = await owner.client.patch(f"/auth/passkeys/{owner.passkey['id']}", json={"name": " Old phone "})
     assert renamed.json()["name"] == "Old phone"
     state = (await owner.client.get("/auth/mfa")).json()
@@ -139,7 +141,7 @@ async def test_second_passkey_gives_no_more_recovery_codes(school: School) -> No
     assert [each["id"] for each in options["excludeCredentials"]] == [encoded(owner.device.kept[0].id)]
     second = await make(owner.client, owner.device.make(options), "Laptop")
     assert second.json()["recovery_codes"] == []
-    names = [each["name"] for each in (await owner.client.get("/auth/passkeys")).json()]
+    names = [each["name"] for each in (await owner.client.get("/auth/passkeys")).json()["items"]]
     assert names == ["Phone", "Laptop"]
 
 
@@ -163,7 +165,7 @@ async def test_making_and_removing_ask_for_the_password(school: School) -> None:
         await owner.client.request("DELETE", f"/auth/passkeys/{owner.passkey['id']}", json={}),
     ]
     assert codes_of(*answers) == [(403, "auth.wrong_password")] * 2
-    assert len((await owner.client.get("/auth/passkeys")).json()) == 1
+    assert len((await owner.client.get("/auth/passkeys")).json()["items"]) == 1
 
 
 async def test_challenge_to_make_counts_once_for_whom_it_was_made(school: School) -> None:
@@ -239,7 +241,7 @@ async def test_passkey_alone_signs_in(school: School, device: dict[str, Any]) ->
     assert (await client.get("/users/me")).json()["id"] == str(owner.id)
     async with school.db() as db:
         assert await db.values(_METHODS, user=owner.id) == ["password", "passkey", "passkey"]
-    assert (await owner.client.get("/auth/passkeys")).json()[0]["last_used_at"] is not None
+    assert (await owner.client.get("/auth/passkeys")).json()["items"][0]["last_used_at"] is not None
 
 
 async def test_passkey_counts_for_both_factors(new_school: SchoolFactory) -> None:
