@@ -17,6 +17,7 @@ from kernel.ids import new_id
 from kernel.jobs import JobRunner, Picked
 from kernel.mail.outgoing import SEND_MAIL
 
+_MOST_JOBS = 1000
 _OF_TENANT = "CAST(CAST(convert_from(payload, 'UTF8') AS jsonb) ->> 'tenant_id' AS uuid) = CAST(:tenant_id AS uuid)"
 _PICK = text(f"""
     UPDATE queue.pgqueuer SET status = 'picked', queue_manager_id = CAST(:manager AS uuid), heartbeat = now()
@@ -81,15 +82,16 @@ async def _run_due(
     from kernel.queue import KERNEL_TASKS  # import: start-up-time
 
     tasks = {each.name: each for each in (*KERNEL_TASKS, *deployment.registry.tasks)}
-    any_ran = False
-    while True:
+    last = ""
+    for ran in range(_MOST_JOBS):
         manager = new_id()
         async with database.transaction(Origin(tenant_id=None)) as db:
             job = await db.row(DueJob, _PICK, manager=manager, tenant_id=tenant_id, task=task)
         if job is None:
-            return any_ran
-        await runner.run(tasks[job.entrypoint], Picked(job.id, manager, job.payload))
-        any_ran = True
+            return ran > 0
+        last = job.entrypoint
+        await runner.run(tasks[last], Picked(job.id, manager, job.payload))
+    raise AssertionError(f"{_MOST_JOBS} jobs ran and more are due: does {last} enqueue itself at once?")
 
 
 async def bring_forward(deployment: Deployment, tenant_id: UUID) -> None:

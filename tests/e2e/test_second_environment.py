@@ -152,8 +152,8 @@ def spoilt(folder: Path) -> Iterator[tuple[Spoiler, str]]:
     )
     yield (
         Spoiler(routes, "guards=[requires(VOTE)], ", ""),
-        f"Plugin 'polls' ({routes}): the route vote has neither requires(...), nor signed_in, nor public among its "
-        "guards.",
+        f"Plugin 'polls' ({routes}): the route vote has neither requires(...), nor operator, signed_in or public among "
+        "its guards.",
     )
     yield (
         Spoiler(plugin, 'kernel=">=1,<2"', 'kernel=">=2"'),

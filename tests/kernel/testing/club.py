@@ -50,6 +50,8 @@ async def welcome(db: Db, guest: Guest) -> None:
     """Welcome, unless that goes wrong."""
     if guest.wish == "a welcome that fails":
         raise ValueError("nobody is here")
+    if guest.wish == "again":
+        await enqueue(db, WELCOME, guest)
     await publish(db, Welcomed(user_id=guest.user_id))
 
 

@@ -107,3 +107,15 @@ async def test_settle_runs_the_tasks_of_its_school_alone(
     await school.settle()
 
     assert (len(recorder.of_school(school)), len(recorder.of_school(other_school))) == (1, 0)
+
+
+async def test_task_that_enqueues_itself_at_once_is_told(
+    student: Person, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernel.testing.settling._MOST_JOBS", 3)
+    await join(student, "again")
+
+    with pytest.raises(
+        AssertionError, match=r"^3 jobs ran and more are due: does club\.welcome enqueue itself at once\?$"
+    ):
+        await settle()
