@@ -82,6 +82,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.scoped_rows": ("ACTOR", "within"),
     "kernel.scopes": ("Scope", "reaches"),
     "kernel.settings": ("SecretText", "SettingsSpec"),
+    "kernel.spreadsheets": ("Cell", "csv_cell", "csv_lines", "xlsx_book"),
     "kernel.storage": (
         "ByteRange",
         "Disposition",

@@ -1,4 +1,4 @@
-"""Who may change what a role may, and how cells of an export are written."""
+"""Who may change what a role may."""
 
 from collections.abc import Collection, Mapping
 
@@ -7,7 +7,6 @@ from kernel.scopes import Scope, reaches
 from plugins.admin.errors import AdministratorsKeep, BeyondOwnPower, OwnRole
 
 ADMIN = "admin"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_grants(
@@ -69,8 +68,3 @@ def _unknown(change: Mapping[str, Scope | None], grantable: Mapping[str, Collect
 def _raise(kind: type[DomainError], errors: list[FieldError]) -> None:
     if errors:
         raise kind(errors=errors)
-
-
-def csv_cell(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula (rule 38)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

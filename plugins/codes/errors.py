@@ -71,3 +71,10 @@ class UsesAlreadyTaken(Conflict):
 
     code = "codes.uses_already_taken"
     title = "More uses of this code are taken already."
+
+
+class ExportTooLarge(Invalid):
+    """There are more codes than one document holds."""
+
+    code = "codes.export_too_large"
+    title = "There are too many codes for one document. Export a batch, or fewer of them."

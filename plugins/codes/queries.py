@@ -1,5 +1,6 @@
 """Reads of codes: lists, one code, who redeemed it. A code is decrypted here, for those who may see it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import TypeVar
@@ -8,6 +9,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, structs
 from sqlalchemy import Executable, Integer, bindparam, func, select
 
+from kernel import clock
 from kernel.auth import Actor, Permission
 from kernel.db import Db
 from kernel.keys import UnknownKey
@@ -16,8 +18,9 @@ from plugins.auth import api as auth
 from plugins.codes import rules
 from plugins.codes.errors import CodeNotFound
 from plugins.codes.permissions import VIEW
-from plugins.codes.schemas import CodeCard, CodeDetails, RedemptionCard
+from plugins.codes.schemas import CodeCard, CodeDetails, ExportedCode, RedemptionCard
 from plugins.codes.tables import AccessCode, CodeRedemption
+from plugins.courses import api as courses
 
 Card = TypeVar("Card", CodeCard, CodeDetails)
 
@@ -122,6 +125,57 @@ async def access_codes(
     cards = await db.rows(CodeCard, rows, limit=rows_for(limit), offset=offset, **filters)
     total = await db.value(count, **filters)
     return Page([readable(db, card) for card in cards], total, rows_for(limit), offset)
+
+
+@cache
+def _exported(names: tuple[str, ...]) -> Executable:
+    columns = AccessCode.__table__.c
+    conditions = [columns[name] == bindparam(name) for name in names]
+    return select(*_CARD).where(*conditions).order_by(AccessCode.id).limit(bindparam("most", type_=Integer))
+
+
+async def exported_codes(db: Db, actor: Actor, *, most: int, filters: Mapping[str, object]) -> list[ExportedCode]:
+    """Return codes that the actor may see with what stands beside them in a table, oldest first.
+
+    Needs: codes.access_code.view
+
+    Args:
+        db: The transaction.
+        actor: Who asks.
+        most: No more than these.
+        filters: By the column's name; None does not narrow.
+    """
+    chosen = {"instructor_id": actor.limited_to(VIEW), **filters}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    cards = [readable(db, card) for card in await db.rows(CodeCard, _exported(tuple(given)), most=most, **given)]
+    titles = await courses.courses_by_id(db, {card.course_id for card in cards})
+    videos = await courses.videos_by_id(db, {card.video_id for card in cards if card.video_id is not None})
+    now = clock.now()
+    return [
+        ExportedCode(
+            code=card.code or "",
+            state=rules.state_of(
+                is_active=card.is_active,
+                expires_at=card.expires_at,
+                paused_until=card.paused_until,
+                uses=card.current_uses,
+                max_uses=card.max_uses,
+                now=now,
+            ),
+            kind=card.kind,
+            course=titles[card.course_id].title,
+            video=videos[card.video_id].title if card.video_id else "",
+            label=card.label or "",
+            type=card.type,
+            uses=card.current_uses,
+            max_uses=card.max_uses,
+            expires_at=card.expires_at,
+            created_at=card.created_at,
+            # Behind the hash, where no server and no log sees it.
+            address=db.tenant.url(f"/redeem#code={card.code}") if card.code else "",
+        )
+        for card in cards
+    ]
 
 
 async def access_code(db: Db, actor: Actor, code_id: UUID, permission: Permission = VIEW) -> CodeDetails:

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from litestar import delete, get, patch, post
+from litestar import Response, delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 
 from kernel.auth import Actor, requires
 from kernel.db import Db
@@ -11,11 +12,12 @@ from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.codes import queries
-from plugins.codes.actions import codes, redemptions
+from plugins.codes.actions import codes, exports, redemptions
 from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW
 from plugins.codes.schemas import (
     CodeCard,
     CodeDetails,
+    ExportFormat,
     GeneratedBatch,
     GenerateRequest,
     Redeemed,
@@ -72,6 +74,29 @@ async def list_codes(
     )
 
 
+@get(
+    "/access-codes/export",
+    guards=[requires(VIEW)],
+    responses={200: ResponseSpec(None, generate_examples=False, description="The document.")},
+    operation_id="access_codes_export",
+)
+async def export(
+    db: Db,
+    actor: Actor,
+    format: ExportFormat = "csv",  # noqa: A002 - so is it called in the query
+    course_id: UUID | None = None,
+    video_id: UUID | None = None,
+    batch_id: UUID | None = None,
+    is_active: bool | None = None,
+) -> Response[bytes]:
+    """Export codes as a table, or as a PDF of cards to cut out; an instructor's are those of their own courses."""
+    document = await exports.export_codes(
+        db, actor, format, course_id=course_id, video_id=video_id, batch_id=batch_id, is_active=is_active
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{document.filename}"'}
+    return Response(document.body, media_type=document.content_type, headers=headers)
+
+
 @get("/access-codes/{code_id:uuid}", guards=[requires(VIEW)], operation_id="access_codes_get")
 async def get_code(db: Db, actor: Actor, code_id: UUID) -> CodeDetails:
     """Show one code."""
@@ -107,6 +132,7 @@ ROUTES: list[HTTPRouteHandler] = [
     generate,
     redeem,
     list_codes,
+    export,
     get_code,
     update,
     deactivate,

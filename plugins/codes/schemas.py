@@ -12,6 +12,7 @@ from plugins.courses.api import Enrollment
 
 CodeType = Literal["single_use", "multi_use", "unlimited"]
 CodeKind = Literal["course", "video"]
+ExportFormat = Literal["csv", "xlsx", "pdf"]
 Uses = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -73,6 +74,23 @@ class CodeDetails(CodeCard, frozen=True):
 
     allowed_emails: list[str]
     allowed_domains: list[str]
+
+
+class ExportedCode(Struct, frozen=True):
+    """A code with all that stands beside it in a table."""
+
+    code: str
+    state: str
+    kind: CodeKind
+    course: str
+    video: str
+    label: str
+    type: CodeType
+    uses: int
+    max_uses: int | None
+    expires_at: datetime | None
+    created_at: datetime
+    address: str
 
 
 class GeneratedBatch(Struct, frozen=True):

@@ -12,7 +12,7 @@ from plugins.courses.events import (
 )
 from plugins.courses.queries.courses import course_by_slug, courses_by_id
 from plugins.courses.queries.courses import course_ref as course_for_codes
-from plugins.courses.queries.videos import video_ref
+from plugins.courses.queries.videos import video_ref, videos_by_id
 from plugins.courses.schemas.courses import CourseRef
 from plugins.courses.schemas.curriculum import VideoRef
 from plugins.courses.schemas.enrollments import Enrollment
@@ -37,4 +37,5 @@ __all__ = [
     "enroll_by_code",
     "grant_video",
     "video_ref",
+    "videos_by_id",
 ]

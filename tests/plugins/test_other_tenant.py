@@ -123,6 +123,7 @@ REFUSED_AT_ALL = {
 OPERATORS = {"tenants_get", "tenants_update", "tenants_delete", "tenants_plugins"}
 """For operators alone, who work across tenants."""
 LISTS = (
+    "/access-codes/export",
     "/users",
     "/courses",
     "/courses?status=published",
@@ -145,7 +146,7 @@ NO_IDS = {
     "auth_register", "auth_login", "auth_refresh", "auth_logout", "auth_mfa", "auth_mfa_get", "auth_totp_begin",
     "auth_totp_confirm", "auth_totp_remove", "auth_recovery_codes", "auth_passkey_options", "auth_passkeys_create",
     "auth_passkeys_list", "auth_passkey_sign_in_options", "auth_passkey_sign_in",
-    "users_me", "users_list", "users_create",
+    "users_me", "users_list", "users_create", "access_codes_export",
     "auth_providers", "users_me_identities", "users_me_identities_link",
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
     "courses_list", "categories_list", "enrollments_list", "access_codes_list", "media_upload_video",

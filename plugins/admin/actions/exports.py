@@ -1,16 +1,14 @@
 """The audit log as a table for spreadsheets."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
 from kernel.audit import AuditFilter, AuditRow, audit_rows, note
 from kernel.db import Db
+from kernel.spreadsheets import csv_lines
 from plugins.admin.queries.audit_logs import audit_batches
-from plugins.admin.rules import csv_cell
 
 _COLUMNS = AuditRow.__struct_fields__
 
@@ -28,15 +26,9 @@ async def export_audit_log(db: Db, wanted: AuditFilter) -> AsyncIterator[bytes]:
 
 
 async def _pieces(db: Db, wanted: AuditFilter) -> AsyncIterator[bytes]:
-    yield _lines([_COLUMNS])
+    yield csv_lines([_COLUMNS])
     async for rows in audit_batches(db, wanted):
-        yield _lines([[_text(getattr(row, name)) for name in _COLUMNS] for row in rows])
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    page = io.StringIO()
-    csv.writer(page).writerows([[csv_cell(cell) for cell in row] for row in rows])
-    return page.getvalue().encode()
+        yield csv_lines([[_text(getattr(row, name)) for name in _COLUMNS] for row in rows])
 
 
 def _text(value: Any) -> str:

@@ -1,9 +1,10 @@
 """Reads of single videos, and how a row of a video becomes what somebody may see of it."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import and_, bindparam, exists, select
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, exists, select
 
 from kernel.auth import Actor, Permission
 from kernel.db import Db
@@ -59,19 +60,17 @@ _LESSON = (
     )
     .where(CourseVideo.id == bindparam("video"))
 )
-_REFERENCE = (
-    select(
-        CourseVideo.id,
-        CourseVideo.title,
-        CourseVideo.section_id,
-        CourseSection.course_id,
-        Course.instructor_id,
-        CourseVideo.requires_code,
-        IN_CURRICULUM.label("is_published"),
-    )
-    .select_from(_VIDEO_IN_COURSE)
-    .where(CourseVideo.id == bindparam("video"))
-)
+_REFERENCES = select(
+    CourseVideo.id,
+    CourseVideo.title,
+    CourseVideo.section_id,
+    CourseSection.course_id,
+    Course.instructor_id,
+    CourseVideo.requires_code,
+    IN_CURRICULUM.label("is_published"),
+).select_from(_VIDEO_IN_COURSE)
+_REFERENCE = _REFERENCES.where(CourseVideo.id == bindparam("video"))
+_REFERENCES_BY_ID = _REFERENCES.where(CourseVideo.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 
 class VideoRow(Struct, frozen=True):
@@ -158,6 +157,14 @@ async def video_ref(db: Db, video_id: UUID) -> VideoRef:
     if video is None:
         raise VideoNotFound
     return video
+
+
+async def videos_by_id(db: Db, ids: Iterable[UUID]) -> dict[UUID, VideoRef]:
+    """Return videos of any course; those that are not there are left out."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    return {video.id: video for video in await db.rows(VideoRef, _REFERENCES_BY_ID, ids=wanted)}
 
 
 def may_watch(row: VideoRow, standing: Standing) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from kernel.errors import DomainError, Invalid
 from plugins.admin.errors import AdministratorsKeep, BeyondOwnPower, OwnRole
-from plugins.admin.rules import check_grants, csv_cell
+from plugins.admin.rules import check_grants
 
 FIRST: dict[str, dict[str, Any]] = {
     "admin": {"x.make": "any", "x.see": "any", "roles": "any"},
@@ -75,13 +75,3 @@ def test_change_of_a_role_is_refused(
         check(role, by, **options)
 
     assert [each.field for each in refused.value.errors] == [f"permissions.{name}" for name in fields]
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1"])
-def test_cell_is_no_formula(text: str) -> None:
-    assert csv_cell(text) == f"'{text}"
-
-
-@pytest.mark.parametrize("text", ["", "a=1", "2026-01-01", " =1", '{"a": "=1"}'])
-def test_other_cells_stay_as_they_are(text: str) -> None:
-    assert csv_cell(text) == text

@@ -16,6 +16,7 @@ MAY: Mapping[str, Mapping[str, int]] = {
     "POST generate": {**VIEWED, "admin": 201, "owner": 201},
     "POST redeem": {"admin": 403, "owner": 403, "other": 403, "student": 200, "anonymous": 401, "foreign": 403},
     "GET list": {**VIEWED, "other": 200, "foreign": 200},
+    "GET export": {**VIEWED, "other": 200, "foreign": 200},
     "GET code": VIEWED,
     "GET redemptions": VIEWED,
     "PATCH code": VIEWED,
@@ -45,6 +46,7 @@ async def knock(client: httpx.AsyncClient, route: str, course_id: UUID, code: di
         "generate": "/access-codes/generate",
         "redeem": "/access-codes/redeem",
         "list": "/access-codes",
+        "export": "/access-codes/export",
         "redemptions": f"/access-codes/{code['id']}/redemptions",
         "code": f"/access-codes/{code['id']}",
     }[what]

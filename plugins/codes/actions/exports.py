@@ -1,0 +1,93 @@
+"""Codes as documents: tables for spreadsheets, and sheets of cards. Each export stands in the audit log."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from anyio import to_process
+from msgspec import Struct
+
+from kernel.audit import note
+from kernel.auth import Actor
+from kernel.categories import GENERAL, GeneralSettings
+from kernel.db import Db
+from kernel.spreadsheets import Cell, csv_lines, xlsx_book
+from plugins.codes import queries
+from plugins.codes.errors import ExportTooLarge
+from plugins.codes.schemas import ExportedCode, ExportFormat
+from plugins.codes.sheets import MOST_CARDS, Card, card_sheet
+
+MOST_CODES = 10_000
+_COLUMNS = ExportedCode.__struct_fields__
+_CONTENT_TYPES = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
+}
+
+
+class Document(Struct, frozen=True):
+    """A file to hand out."""
+
+    filename: str
+    content_type: str
+    body: bytes
+
+
+async def export_codes(
+    db: Db,
+    actor: Actor,
+    kind: ExportFormat,
+    *,
+    course_id: UUID | None,
+    video_id: UUID | None,
+    batch_id: UUID | None,
+    is_active: bool | None,
+) -> Document:
+    """Return the codes that the actor may see as a document; that it was made is recorded first.
+
+    Needs: codes.access_code.view
+
+    Raises:
+        ExportTooLarge: A table holds 10,000 codes, a sheet of cards 1,000.
+    """
+    most = MOST_CARDS if kind == "pdf" else MOST_CODES
+    filters = {"course_id": course_id, "video_id": video_id, "batch_id": batch_id, "is_active": is_active}
+    codes = await queries.exported_codes(db, actor, most=most + 1, filters=filters)
+    if len(codes) > most:
+        raise ExportTooLarge(f"A document of this kind holds {most} codes. Export a batch, or fewer of them.")
+    told = {name: str(value) for name, value in filters.items() if value is not None}
+    new = {**told, "format": kind, "count": str(len(codes))}
+    await note(db, "codes.access_codes.exported", entity_type="codes.access_codes", new=new)
+    return Document(f"access-codes.{kind}", _CONTENT_TYPES[kind], await _written(db, kind, codes))
+
+
+async def _written(db: Db, kind: ExportFormat, codes: list[ExportedCode]) -> bytes:
+    if kind == "csv":
+        return csv_lines([_COLUMNS, *[[_text(cell) for cell in _cells(code)] for code in codes]])
+    # Both take seconds of a core, which other requests need.
+    if kind == "xlsx":
+        rows = [_cells(code) for code in codes]
+        return await to_process.run_sync(xlsx_book, "Access codes", _COLUMNS, rows)
+    school = db.tenant.setting(GENERAL, GeneralSettings).name or db.tenant.name
+    cards = [Card(school, code.video or code.course, code.code, code.address, _note(code)) for code in codes]
+    return await to_process.run_sync(card_sheet, cards)
+
+
+def _cells(code: ExportedCode) -> list[Cell]:
+    return [_cell(getattr(code, name)) for name in _COLUMNS]
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return value if isinstance(value, str | int) else None
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _note(code: ExportedCode) -> str:
+    uses = "" if code.max_uses is None else "once" if code.max_uses == 1 else f"{code.max_uses} times"
+    until = f"until {code.expires_at.astimezone(UTC):%Y-%m-%d}" if code.expires_at else ""
+    return ", ".join(each for each in (until, uses) if each).capitalize()

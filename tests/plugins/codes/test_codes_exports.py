@@ -1,0 +1,124 @@
+"""Codes as documents: what stands in them, for whom, and that somebody made them."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kernel.testing import FakeClock, Person
+from plugins.codes import sheets
+from plugins.codes.actions import exports
+from plugins.codes.sheets import Card, card_sheet
+from tests.plugins.codes.conftest import Classroom, redeem
+
+
+async def rows(person: Person, query: str = "") -> list[dict[str, str]]:
+    """Return the rows of an export as CSV."""
+    answer = await person.get(f"/access-codes/export{query}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="access-codes.csv"'
+    assert answer.headers["cache-control"] == "private, no-store"
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+async def test_table_says_all_about_each_code(classroom: Classroom) -> None:
+    until = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
+    code = await classroom.code(max_uses=2, expires_at=until.isoformat(), label="=cmd()")
+    video = await classroom.code(video_id=str(classroom.video_id), type="single_use")
+    await redeem(await classroom.student(), code)
+
+    first, second = await rows(classroom.instructor)
+
+    assert first == {
+        "code": code["code"],
+        "state": "active",
+        "kind": "course",
+        "course": "Tables and chairs",
+        "video": "",
+        "label": "'=cmd()",
+        "type": "multi_use",
+        "uses": "1",
+        "max_uses": "2",
+        "expires_at": until.strftime("%Y-%m-%d %H:%M:%S"),
+        "created_at": first["created_at"],
+        "address": classroom.school.tenant.url(f"/redeem#code={code['code']}"),
+    }
+    assert [second[name] for name in ("code", "kind", "video", "max_uses", "expires_at")] == [
+        video["code"], "video", "The saw", "1", "",
+    ]  # fmt: skip
+
+
+async def test_export_is_narrowed_as_the_list_is(classroom: Classroom) -> None:
+    batch, other = await classroom.order(count=3), await classroom.order(count=2)
+    await classroom.instructor.delete(f"/access-codes/{other['items'][0]['id']}")
+    found = await rows(classroom.instructor, f"?batch_id={batch['batch_id']}")
+    assert [row["code"] for row in found] == [item["code"] for item in batch["items"]]
+    assert len(await rows(classroom.instructor, f"?course_id={classroom.course_id}")) == 5
+    assert [row["state"] for row in await rows(classroom.instructor, "?is_active=false")] == ["inactive"]
+    assert await rows(await classroom.school.person("instructor")) == []
+
+
+async def test_state_says_what_a_code_is_good_for(classroom: Classroom, fake_clock: FakeClock) -> None:
+    used = await classroom.code(type="single_use")
+    await redeem(await classroom.student(), used)
+    await classroom.code(expires_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    assert [row["state"] for row in await rows(classroom.admin)] == ["used", "active"]
+    fake_clock.advance(hours=2)
+    admin = await classroom.school.person("admin")
+    assert [row["state"] for row in await rows(admin)] == ["used", "expired"]
+
+
+async def test_every_export_stands_in_the_audit_log(classroom: Classroom) -> None:
+    batch = await classroom.order(count=2)
+    await rows(classroom.instructor, f"?batch_id={batch['batch_id']}")
+    found = (await classroom.admin.get("/audit-logs?action=codes.access_codes.exported")).json()["items"]
+    assert [(each["user_id"], each["new_values"]) for each in found] == [
+        (str(classroom.instructor.id), {"batch_id": batch["batch_id"], "format": "csv", "count": "2"})
+    ]
+
+
+async def test_book_and_sheet_are_what_they_say(classroom: Classroom) -> None:
+    batch = await classroom.order(count=2, label="=1+1")
+    book = await classroom.instructor.get("/access-codes/export?format=xlsx")
+    assert book.headers["content-disposition"] == 'attachment; filename="access-codes.xlsx"'
+    content = zipfile.ZipFile(io.BytesIO(book.content))
+    assert batch["items"][0]["code"] in content.read("xl/sharedStrings.xml").decode()
+    assert b"<f>" not in content.read("xl/worksheets/sheet1.xml")
+    sheet = await classroom.instructor.get("/access-codes/export?format=pdf")
+    assert (sheet.headers["content-type"], sheet.content[:5]) == ("application/pdf", b"%PDF-")
+    assert (await classroom.instructor.get("/access-codes/export?format=doc")).json()["errors"][0]["field"] == "format"
+
+
+async def test_more_than_a_document_holds_is_refused(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MOST_CARDS", 2)
+    await classroom.order(count=3)
+    answer = await classroom.instructor.get("/access-codes/export?format=pdf")
+    assert (answer.status_code, answer.json()["code"]) == (400, "codes.export_too_large")
+    assert len(await rows(classroom.instructor)) == 3
+
+
+async def test_export_of_many_costs_as_many_queries_as_of_one(
+    classroom: Classroom, query_count: Callable[[], int]
+) -> None:
+    async def cost() -> int:
+        before = query_count()
+        await rows(classroom.instructor)
+        return query_count() - before
+
+    await classroom.code()
+    one = await cost()
+    await classroom.order(count=30)
+    assert await cost() == one
+
+
+def test_a_page_holds_24_cards_in_any_script() -> None:
+    card = Card(
+        "مدرسة", "برمجة بايثون " * 20, "LENM-SFA7-ZM7V", "https://school.example/redeem#code=LENM-SFA7-ZM7V", "<b>"
+    )
+    for count, pages in ((1, 1), (24, 1), (25, 2)):
+        assert f"/Count {pages}\n".encode() in card_sheet([card] * count)
+    assert sheets.MOST_CARDS == 1000
