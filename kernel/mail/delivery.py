@@ -92,6 +92,8 @@ async def _send(
 ) -> None:
     look = look_of(tenant)
     values = outgoing.values_of(content, look.name)
+    if not template.placeholders.keys() <= values.keys():
+        raise MailRefused("Its plugin has changed the template since it was written.", "The template has changed")
     wording = chosen_wording(template, own, content.locale, tenant.setting(GENERAL, GeneralSettings).locale)
     message = compose(
         render(wording, values, look),

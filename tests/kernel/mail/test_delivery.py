@@ -284,6 +284,22 @@ async def test_a_mail_whose_key_is_gone_is_given_up(
         assert server.seen == []
 
 
+async def test_a_mail_that_lacks_what_a_new_version_names_is_given_up(
+    school: School, deployment: Deployment, to_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = msgspec.structs.replace(
+        WELCOME, placeholders={**WELCOME.placeholders, "day": "when"}, body={"en": "{{day}} {{link}}", "ar": "{{link}}"}
+    )
+    async with MoodyServer().listening() as server:
+        to_server(server)
+        await _send(school)
+        monkeypatch.setitem(deployment.registry.mail_templates, WELCOME.name, newer)
+        await school.settle(may_fail=True)
+
+    assert server.seen == []
+    assert await _mail_rows(school) == [(0, False, True, "Its plugin has changed the template since it was written.")]
+
+
 async def test_what_failed_is_listed_and_forgotten_after_a_while(
     school: School, other_school: School, to_server: Any, look_behind: "asyncpg.Connection[Any]"
 ) -> None:
