@@ -5,6 +5,7 @@ The document itself is shown by `kernel.reader`.
 
 from collections.abc import Mapping
 from copy import copy
+from inspect import signature
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -22,10 +23,14 @@ _REFUSALS: Mapping[int, str] = {
     429: "Too many requests; `Retry-After` says when to come again.",
     503: "A part does not answer or the work took too long; `Retry-After` says when to come again.",
 }
-_PROBLEMS = {
-    status: ResponseSpec(Problem, generate_examples=False, description=title, media_type=MEDIA_TYPE)
-    for status, title in _REFUSALS.items()
-}
+
+
+def _problem(title: str) -> ResponseSpec:
+    return ResponseSpec(Problem, generate_examples=False, description=title, media_type=MEDIA_TYPE)
+
+
+_PROBLEMS = {status: _problem(title) for status, title in _REFUSALS.items()}
+_CHANGED = _problem("It has changed since it was read: the ETag in `If-Match` is an old one.")
 _EMPTY = ResponseSpec(None, generate_examples=False, description="It is done; there is nothing to say.")
 
 
@@ -34,5 +39,6 @@ def with_refusals(handler: HTTPRouteHandler) -> HTTPRouteHandler:
     copied = copy(handler)
     # Litestar describes the body of a `Response[None]`, which has none.
     empty: Mapping[int, ResponseSpec] = {204: _EMPTY} if handler.status_code == 204 else {}
-    copied.responses = {**_PROBLEMS, **empty, **(handler.responses or {})}
+    changed: Mapping[int, ResponseSpec] = {412: _CHANGED} if "if_match" in signature(handler.fn).parameters else {}
+    copied.responses = {**_PROBLEMS, **empty, **changed, **(handler.responses or {})}
     return copied
