@@ -54,7 +54,9 @@ class _Heard:
         self._steps = steps
         self._kind: type[msgspec.Struct] | None = None
         self._step: Step
-        self.sql, self.writes, self.written = plan.sql, plan.writes, plan.written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plan, name)
 
     def maker(self, kind: type[Any]) -> Callable[[Any], Any]:
         self._kind = kind
@@ -62,7 +64,7 @@ class _Heard:
 
     def arguments(self, parameters: dict[str, Any]) -> list[Any]:
         made = self._plan.arguments(parameters)
-        self._step = Step(self.sql, self._plan.names, made, self._kind, self._kind is not None)
+        self._step = Step(self._plan.sql, self._plan.names, made, self._kind, self._kind is not None)
         self._steps.append(self._step)
         return made
 

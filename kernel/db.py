@@ -18,9 +18,9 @@ from advanced_alchemy.config.routing import RoutingConfig
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import PoolProxiedConnection
 
+from kernel.connections import Connections
 from kernel.errors import Unavailable
 from kernel.kept_answers import ANY_TABLE
 from kernel.statements import Plan, plan_for
@@ -114,19 +114,20 @@ class Db:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        primary: Connections,
         origin: Origin,
         deployment: "Deployment",
         tenant: "Tenant | None",
         *,
         read_only: bool = False,
-        replica: AsyncEngine | None = None,
+        replica: Connections | None = None,
     ) -> None:
         self.origin = origin
         self.deployment = deployment
         self._tenant = tenant
-        self._engine = engine
+        self._primary = primary
         self._replica = replica
+        self._lender = primary
         self._opening = f"BEGIN READ ONLY; {origin.prelude()}" if read_only else f"BEGIN; {origin.prelude()}"
         self._read_only = read_only
         self._wrote = False
@@ -246,25 +247,26 @@ class Db:
             except DatabaseUnavailable:
                 self.deployment.replicas.lost(self._replica)
                 self._replica = None
-        return await self._begin_at(self._engine)
+        return await self._begin_at(self._primary)
 
-    async def _begin_at(self, engine: AsyncEngine) -> "asyncpg.Connection[Any]":
+    async def _begin_at(self, connections: Connections) -> "asyncpg.Connection[Any]":
         try:
             # Pooled connections may all have died with their server since their last use; nothing has run yet.
-            for _ in range(cast("QueuePool", engine.pool).size() + 1):
-                if (driver := await self._connect(engine)) is not None:
+            for _ in range(connections.size + 1):
+                if (driver := await self._connect(connections)) is not None:
                     return driver
         except _CANNOT_CONNECT as error:
             raise DatabaseUnavailable from error
         raise DatabaseUnavailable
 
-    async def _connect(self, engine: AsyncEngine) -> "asyncpg.Connection[Any] | None":
+    async def _connect(self, connections: Connections) -> "asyncpg.Connection[Any] | None":
         """Return a connection inside the transaction; None if the one that the pool gave is dead."""
         try:
-            self._pooled = await engine.raw_connection()
+            self._pooled = await connections.take()
         except AsyncAdapt_asyncpg_dbapi.Error as error:
             # So SQLAlchemy wraps what the server answers to a new connection.
             raise error.__cause__ or error from None
+        self._lender = connections
         driver = cast("asyncpg.Connection[Any]", self._pooled.driver_connection)
         try:
             # Tenant and actor ride in the BEGIN message: one round trip less (measured: a fifth of a transaction).
@@ -317,10 +319,7 @@ class Db:
         if pooled is None:
             return
         driver = cast("asyncpg.Connection[Any]", pooled.driver_connection)
-        if broken or driver.is_closed() or driver.is_in_transaction():
-            pooled.invalidate()
-        else:
-            pooled.close()
+        self._lender.give(pooled, broken=broken or driver.is_closed() or driver.is_in_transaction())
 
     async def _finish(self, actions: Sequence[Callable[[], Awaitable[None]]]) -> None:
         for action in actions:
@@ -362,9 +361,9 @@ class Database:
                 connect_args={"timeout": 5},
             ),
         )
-        self._engines = cast("RoutingAsyncSessionMaker", routes.create_session_maker())
-        self.engine = self._engines.primary_engine
-        self.replica_engines = self._engines.replica_engines
+        engines = cast("RoutingAsyncSessionMaker", routes.create_session_maker())
+        self.primary = Connections(engines.primary_engine)
+        self.replicas = [Connections(engine) for engine in engines.replica_engines]
 
     @asynccontextmanager
     async def transaction(
@@ -373,7 +372,7 @@ class Database:
         tenant: "Tenant | None" = None,
         *,
         read_only: bool = False,
-        replica: AsyncEngine | None = None,
+        replica: Connections | None = None,
     ) -> AsyncIterator[Db]:
         """Open a transaction: committed when the block ends, rolled back when it raises.
 
@@ -383,7 +382,7 @@ class Database:
             read_only: PostgreSQL refuses every write.
             replica: Where to read; the primary if it does not answer.
         """
-        db = Db(self.engine, origin, self._deployment, tenant, read_only=read_only, replica=replica)
+        db = Db(self.primary, origin, self._deployment, tenant, read_only=read_only, replica=replica)
         try:
             yield db
             await db._commit()
@@ -420,4 +419,5 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._engines.close_all()
+        for connections in (self.primary, *self.replicas):
+            await connections.close()

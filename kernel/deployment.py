@@ -50,7 +50,7 @@ class Deployment:
             pool_size=settings.database_pool_size,
             replica_urls=settings.replica_database_urls,
         )
-        self.replicas = Replicas(self.database, self.database.replica_engines)
+        self.replicas = Replicas(self.database)
         self.refusals = Refusals(self.database)
         self.tenants = TenantDirectory(
             self.database,

@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel import clock
 from kernel.auth import ACCESS_TTL_S, AccessClaims, Actor, public
 from kernel.categories import SECURITY, RateLimits, SecuritySettings
+from kernel.connections import Connections
 from kernel.cross_origin import is_listed, without_cookies
 from kernel.db import Origin
 from kernel.deployment import Deployment
@@ -245,14 +245,14 @@ class Door:
         key = self._idempotency_key(arrival) if is_idempotent(handler) else ""
         state["origin"] = Origin(tenant.id, actor.user_id, origin.request_id, origin.address, origin.agent, key)
 
-    def _replica(self, claims: AccessClaims | None, wrote: int | None) -> AsyncEngine | None:
+    def _replica(self, claims: AccessClaims | None, wrote: int | None) -> Connections | None:
         """Return the replica from which a request reads; None for the primary."""
         if claims is not None:
             # Whoever has just signed in may look for what they wrote before they had a name.
             is_fresh = claims.exp - clock.now().timestamp() > ACCESS_TTL_S - MOST_BEHIND_S
             if wrote is None or is_fresh:
                 return None
-        return self._deployment.replicas.engine_for(wrote)
+        return self._deployment.replicas.connections_for(wrote)
 
     def _verify(self, token: str, *, tolerated: bool) -> AccessClaims | None:
         try:

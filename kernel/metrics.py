@@ -86,10 +86,9 @@ class RequestMetrics:
         """Take down how many connections are in use."""
         self._gauged_at = time.monotonic()
         database = self._deployment.database
-        for server, engines in (("primary", [database.engine]), ("replica", database.replica_engines)):
-            pools: list[Any] = [engine.pool for engine in engines]
-            CONNECTIONS.labels(server, "in_use").set(sum(pool.checkedout() for pool in pools))
-            CONNECTIONS.labels(server, "idle").set(sum(pool.checkedin() for pool in pools))
+        for server, those in (("primary", [database.primary]), ("replica", database.replicas)):
+            CONNECTIONS.labels(server, "in_use").set(sum(each.in_use for each in those))
+            CONNECTIONS.labels(server, "idle").set(sum(each.idle for each in those))
 
 
 class Now:

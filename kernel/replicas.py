@@ -8,15 +8,15 @@ primary. Which routes may read from a replica is said by their `opt` (`reads_onl
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import structlog
 from litestar.handlers import BaseRouteHandler
 from sqlalchemy import column, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from kernel.connections import Connections
 from kernel.db import Database, DatabaseUnavailable, Origin
 from kernel.faults import describe
 
@@ -47,9 +47,9 @@ def is_reading(handler: BaseRouteHandler) -> bool:
 class Replica:
     """A replica as it was last seen."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
-        self.name = engine.url.render_as_string(hide_password=True)
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self.name = connections.engine.url.render_as_string(hide_password=True)
         self.position = -1
         """How far it has replayed the log; -1 while it cannot be used."""
         self.behind_s = 0.0
@@ -62,25 +62,25 @@ class Replica:
 class Replicas:
     """The replicas of the app role's database, watched by this process."""
 
-    def __init__(self, database: Database, engines: Sequence[AsyncEngine]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self.seen = [Replica(engine) for engine in engines]
+        self.seen = [Replica(connections) for connections in database.replicas]
         self._log: deque[tuple[float, int]] = deque(maxlen=int(2 * MOST_BEHIND_S / _POLL_S))
         self._turn = 0
         self._watching: asyncio.Task[None] | None = None
 
-    def engine_for(self, wrote: int | None) -> AsyncEngine | None:
+    def connections_for(self, wrote: int | None) -> Connections | None:
         """Return a replica on which everything up to this position can be seen; None for the primary."""
         able = [each for each in self.seen if each.is_at(wrote or 0)]
         if not able:
             return None
         self._turn += 1
-        return able[self._turn % len(able)].engine
+        return able[self._turn % len(able)].connections
 
-    def lost(self, engine: AsyncEngine) -> None:
+    def lost(self, connections: Connections) -> None:
         """Use a replica no more until it is seen again."""
         for each in self.seen:
-            if each.engine is engine and each.position >= 0:
+            if each.connections is connections and each.position >= 0:
                 each.position = -1
                 log.warning("replica.lost", replica=each.name)
 
@@ -96,7 +96,7 @@ class Replicas:
         try:
             async with asyncio.timeout(2):
                 origin = Origin(tenant_id=None)
-                async with self._database.transaction(origin, read_only=True, replica=replica.engine) as db:
+                async with self._database.transaction(origin, read_only=True, replica=replica.connections) as db:
                     # Nothing from the primary: it answers in place of a replica that does not.
                     position = await db.value(_REPLAYED)
         except (DatabaseUnavailable, TimeoutError):

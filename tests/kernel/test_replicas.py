@@ -64,7 +64,7 @@ async def admin(school: School, fake_clock: FakeClock) -> SignedIn:
 
 
 async def _serves(made: Process) -> bool:
-    return made.deployment.replicas.engine_for(0) is not None
+    return made.deployment.replicas.connections_for(0) is not None
 
 
 @asynccontextmanager
@@ -192,11 +192,11 @@ async def test_a_second_primary_is_no_replica(own_settings: Settings, served: Pr
         pool_size=1,
         replica_urls=[own_settings.database_url],
     )
-    replicas = Replicas(database, database.replica_engines)
+    replicas = Replicas(database)
 
     await replicas.look()
 
-    assert replicas.engine_for(0) is None
+    assert replicas.connections_for(0) is None
     await database.close()
 
 
@@ -247,4 +247,4 @@ async def _is_on(client: httpx.AsyncClient, who: SignedIn, place: str) -> bool:
 
 
 async def _serves_not(made: Process) -> bool:
-    return made.deployment.replicas.engine_for(0) is None
+    return made.deployment.replicas.connections_for(0) is None

@@ -177,7 +177,7 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
         async with asyncio.timeout(20):
             while threads.load < 4:  # noqa: ASYNC110 - what runs in threads sets no event of the loop
                 await asyncio.sleep(0.001)
-        held = deployment.database.engine.pool.checkedout()  # type: ignore[attr-defined]
+        held = deployment.database.primary.in_use
     finally:
         go.set()
     assert held == 0
