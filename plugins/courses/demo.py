@@ -200,7 +200,7 @@ async def _upload(db: Db, actor: Actor, path: Path) -> UUID:
     async def chunks() -> AsyncIterator[bytes]:
         yield await asyncio.to_thread(path.read_bytes)
 
-    file = await media.store_video(db, actor, filename=path.name, chunks=chunks(), max_bytes=_MOST_BYTES)
+    file = await media.store_file(db, actor, kind="video", filename=path.name, chunks=chunks(), max_bytes=_MOST_BYTES)
     return file.id
 
 

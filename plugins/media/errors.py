@@ -10,10 +10,24 @@ class FileNotFound(NotFound):
     title = "There is no such file."
 
 
-class NotAVideo(Invalid):
-    """The content is no video that browsers play, whatever its name says."""
+class FileNotAccepted(Invalid):
+    """The content is nothing that is taken, whatever its name says."""
 
     status = 415
+    code = "media.file_not_accepted"
+    title = "Send a PDF, an Office or OpenDocument file, text, ZIP, EPUB, or sound as MP3, M4A, OGG or WAV."
+
+
+class NotAPicture(FileNotAccepted):
+    """The content is no picture, a damaged one, or one of too many pixels."""
+
+    code = "media.not_a_picture"
+    title = "Send a picture as JPEG, PNG, GIF or WebP."
+
+
+class NotAVideo(FileNotAccepted):
+    """The content is no video that browsers play, whatever its name says."""
+
     code = "media.not_a_video"
     title = "Send a video as MP4, WebM, MOV or MKV."
 

@@ -3,5 +3,9 @@
 from kernel.auth import Permission
 
 UPLOAD_VIDEO = Permission("media.video.upload", "Upload videos", {"admin": "any", "instructor": "own"})
+UPLOAD_IMAGE = Permission(
+    "media.image.upload", "Upload pictures", {"admin": "any", "instructor": "own", "student": "own"}
+)
+UPLOAD_FILE = Permission("media.file.upload", "Upload documents and sound", {"admin": "any", "instructor": "own"})
 
-PERMISSIONS = (UPLOAD_VIDEO,)
+PERMISSIONS = (UPLOAD_VIDEO, UPLOAD_IMAGE, UPLOAD_FILE)

@@ -18,13 +18,13 @@ PLUGIN = Plugin(
     version="1.0.0",
     kernel=">=1,<2",
     requires=("auth",),
-    summary="Upload videos and watch them by signed addresses.",
+    summary="Upload videos, pictures and documents and read them by signed addresses.",
 )
 
 
 @hookimpl
 def register_routes() -> Sequence[HTTPRouteHandler]:
-    """Return the upload."""
+    """Return the uploads."""
     return routes.ROUTES
 
 

@@ -1,4 +1,4 @@
-"""The upload, and the addresses under which files are read."""
+"""Uploads, and the addresses under which files are read."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,12 @@ from kernel.auth import Actor, requires, signed_in
 from kernel.db import Db
 from kernel.routing import limited
 from kernel.storage import MEDIA_PATH, StoredObject, ranged_response, verify_media_url
-from plugins.media import actions, queries
+from plugins.media import queries
+from plugins.media.actions.files import store_file
 from plugins.media.errors import AddressOfAnother, FileNotFound
 from plugins.media.forms import FIELD, file_part
-from plugins.media.permissions import UPLOAD_VIDEO
-from plugins.media.schemas import UploadedFile
+from plugins.media.permissions import UPLOAD_FILE, UPLOAD_IMAGE, UPLOAD_VIDEO
+from plugins.media.schemas import FileKind, UploadedFile
 from plugins.media.settings import SETTINGS, MediaSettings
 
 
@@ -43,9 +44,42 @@ class UploadOperation(Operation):
 )
 async def upload_video(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
     """Upload a video in the form field `file`; what it is, is told by its content."""
-    most = db.tenant.setting(SETTINGS, MediaSettings).max_video_bytes
-    part = await file_part(request, max_bytes=most)
-    file = await actions.store_video(db, actor, filename=part.filename, chunks=part.chunks, max_bytes=most)
+    return await _upload(request, db, actor, "video", db.tenant.setting(SETTINGS, MediaSettings).max_video_bytes)
+
+
+@post(
+    "/upload/image",
+    guards=[requires(UPLOAD_IMAGE)],
+    opt=limited("upload"),
+    operation_id="media_upload_image",
+    operation_class=UploadOperation,
+    # The tenant's own limit holds instead; nothing reads this body into memory.
+    request_max_body_size=None,
+)
+async def upload_image(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
+    """Upload a picture (JPEG, PNG, GIF, WebP) in the form field `file`; what is kept is drawn anew from its pixels."""
+    return await _upload(request, db, actor, "image", db.tenant.setting(SETTINGS, MediaSettings).max_image_bytes)
+
+
+@post(
+    "/upload/file",
+    guards=[requires(UPLOAD_FILE)],
+    opt=limited("upload"),
+    operation_id="media_upload_file",
+    operation_class=UploadOperation,
+    # The tenant's own limit holds instead; nothing reads this body into memory.
+    request_max_body_size=None,
+)
+async def upload_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
+    """Upload a document or a recording in the form field `file`; what it is, is told by its content."""
+    return await _upload(request, db, actor, "file", db.tenant.setting(SETTINGS, MediaSettings).max_file_bytes)
+
+
+async def _upload(
+    request: Request[Any, Any, Any], db: Db, actor: Actor, kind: FileKind, most_bytes: int
+) -> UploadedFile:
+    part = await file_part(request, max_bytes=most_bytes)
+    file = await store_file(db, actor, kind=kind, filename=part.filename, chunks=part.chunks, max_bytes=most_bytes)
     return queries.uploaded_file(db, actor, file)
 
 
@@ -85,5 +119,5 @@ async def read_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> AS
     )
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (upload_video,)
+ROUTES: tuple[HTTPRouteHandler, ...] = (upload_video, upload_image, upload_file)
 ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (read_file,)

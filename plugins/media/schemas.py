@@ -40,3 +40,12 @@ class SignedUrl(Struct, frozen=True):
 
     url: str
     expires_at: datetime
+
+
+class Drawn(Struct, frozen=True):
+    """What was drawn of a picture: the name of its file, its type, and its size in pixels."""
+
+    name: str
+    content_type: str
+    width: int
+    height: int

@@ -11,6 +11,10 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `media`."""
 
     max_video_bytes: Annotated[int, Meta(ge=1, le=2**40, description="The largest video.")] = 4 * 1024**3
+    max_image_bytes: Annotated[int, Meta(ge=1, le=100 * 1024**2, description="The largest picture.")] = 10 * 1024**2
+    max_file_bytes: Annotated[int, Meta(ge=1, le=2**40, description="The largest document or recording.")] = (
+        100 * 1024**2
+    )
 
 
 SETTINGS = SettingsSpec("media", MediaSettings, "Files")

@@ -2,11 +2,11 @@
 
 from kernel.db import Db
 from kernel.tasks import NoPayload, Task
-from plugins.media import actions
+from plugins.media.actions.files import remove_abandoned_uploads
 
 
 async def _remove(db: Db, _payload: NoPayload) -> None:
-    await actions.remove_abandoned_uploads(db)
+    await remove_abandoned_uploads(db)
 
 
 REMOVE_ABANDONED_UPLOADS = Task(

@@ -18,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from kernel.deployment import Deployment
 from kernel.testing import PASSWORD, Person, School
 from tests.plugins.auth.authenticator import Authenticator
+from tests.plugins.media.conftest import picture
 from tests.plugins.test_other_tenant import MP4, handlers_of
 
 Ids = dict[str, Any]
@@ -50,6 +51,10 @@ COURSE = (
          {"category_id": "id"}),
     Step("categories_update", "admin", lambda ids: {"name": "Timber"}, ["courses.course_categories.updated"]),
     Step("media_upload_video", "instructor", files=lambda: {"file": ("saw.mp4", MP4, "video/mp4")},
+         leaves=["media.files.inserted"]),
+    Step("media_upload_image", "student", files=lambda: {"file": ("me.png", picture(), "image/png")},
+         leaves=["media.files.inserted"]),
+    Step("media_upload_file", "instructor", files=lambda: {"file": ("notes.md", b"# Saws", "text/markdown")},
          leaves=["media.files.inserted"]),
     Step("courses_create", "instructor", lambda ids: {"title": "Chairs", "requires_code": True},
          ["courses.courses.inserted"], {"course_id": "id"}),

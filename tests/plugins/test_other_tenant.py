@@ -149,7 +149,8 @@ NO_IDS = {
     "users_me", "users_list", "users_create", "access_codes_export",
     "auth_providers", "users_me_identities", "users_me_identities_link",
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
-    "courses_list", "categories_list", "enrollments_list", "access_codes_list", "media_upload_video",
+    "courses_list", "categories_list", "enrollments_list", "access_codes_list",
+    "media_upload_video", "media_upload_image", "media_upload_file",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip
 

@@ -1,12 +1,15 @@
 """What the tests of media share: bytes that look like videos, and what is left on disk and in tables."""
 
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import httpx
 import pytest
+from PIL import Image
 
 from kernel.settings import Settings
 from kernel.testing import Person, School
@@ -25,9 +28,29 @@ def form(content: bytes, name: str = "lesson.mp4", kind: str = "video/mp4", *, f
     return {field: (name, content, kind)}
 
 
-async def upload(person: Person, content: bytes, name: str = "lesson.mp4") -> dict[str, Any]:
-    """Upload a video and return the answer."""
-    answer = await person.post("/upload/video", files=form(content, name))
+def picture(
+    width: int = 60, height: int = 40, kind: str = "PNG", *, colour: str = "red", mode: str = "RGB", **options: Any
+) -> bytes:
+    """Return a picture of one colour but for its left upper pixel, which is blue."""
+    drawn = Image.new("RGBA", (width, height), colour)
+    drawn.putpixel((0, 0), (0, 0, 255, 255))
+    file = BytesIO()
+    drawn.convert(mode if mode == "RGBA" else "RGB").convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+def archive(*names: str, content: bytes = b"x", packed: bool = True) -> bytes:
+    """Return a ZIP archive with these entries, each of the same content."""
+    file = BytesIO()
+    with ZipFile(file, "w", ZIP_DEFLATED if packed else ZIP_STORED) as made:
+        for name in names:
+            made.writestr(name, content)
+    return file.getvalue()
+
+
+async def upload(person: Person, content: bytes, name: str = "lesson.mp4", *, kind: str = "video") -> dict[str, Any]:
+    """Upload a file and return the answer."""
+    answer = await person.post(f"/upload/{kind}", files=form(content, name))
     assert answer.status_code == 201, answer.text
     body: dict[str, Any] = answer.json()
     return body

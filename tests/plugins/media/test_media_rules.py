@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.media.rules import HEAD_BYTES, extension, video_type
+from plugins.media.rules.inspecting import HEAD_BYTES, extension
+from plugins.media.rules.videos import video_type
 from tests.plugins.media.conftest import mp4
 
 EBML = b"\x1a\x45\xdf\xa3"

@@ -14,9 +14,9 @@ from kernel.app import served
 from kernel.settings import Settings
 from kernel.tasks import NoPayload
 from kernel.testing import FakeClock, Person, School, SchoolFactory
-from plugins.media.actions import remove_abandoned_uploads
+from plugins.media.actions.files import remove_abandoned_uploads
 from plugins.media.tasks import REMOVE_ABANDONED_UPLOADS
-from tests.plugins.media.conftest import Leftovers, form, mp4, read, upload
+from tests.plugins.media.conftest import Leftovers, form, mp4, picture, read, upload
 
 BOUNDARY = "a-boundary"
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -167,14 +167,25 @@ async def test_form_is_described(litestar_app: Litestar) -> None:
     }
 
 
+DOORS: tuple[tuple[str, bytes, str], ...] = (
+    # For a stranger, a student, an instructor, an administrator.
+    ("video", mp4(), "401 403 201 201"),
+    ("image", picture(), "401 201 201 201"),
+    ("file", b"Read me.", "401 403 201 201"),
+)
+
+
 async def test_who_may_upload(school: School, other_school: School) -> None:
-    stranger, student, admin = await school.client(), await school.person("student"), await school.person("admin")
-    for client, status in ((stranger, 401), (student, 403), (admin, 201)):
-        answer = await client.post("/upload/video", files=form(mp4()))
-        assert answer.status_code == status
+    people: list[Any] = [
+        await school.client(),
+        *[await school.person(role) for role in ("student", "instructor", "admin")],
+    ]
     foreigner = await other_school.person("admin")
     crossing = await school.client(Authorization=foreigner.client.headers["Authorization"])
-    assert (await crossing.post("/upload/video", files=form(mp4()))).status_code == 401
+    for kind, content, expected in DOORS:
+        answers = [await person.post(f"/upload/{kind}", files=form(content)) for person in people]
+        assert (kind, " ".join(str(answer.status_code) for answer in answers)) == (kind, expected)
+        assert (await crossing.post(f"/upload/{kind}", files=form(content))).status_code == 401
 
 
 async def test_aborted_upload_leaves_nothing(

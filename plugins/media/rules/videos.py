@@ -1,14 +1,8 @@
-"""Decides what a file is from its first bytes; its name and what its sender calls it count for nothing.
-
-Only containers that a browser plays are known. How the bytes are stored stands in `actions`.
-"""
+"""Decides whether a file is a video, and which; only containers that a browser plays are known."""
 
 from typing import Final
 
-HEAD_BYTES: Final = 4096
-"""So many bytes from the start are enough to tell."""
-
-_EXTENSIONS: Final = {
+EXTENSIONS: Final = {
     "video/mp4": "mp4",
     "video/quicktime": "mov",
     "video/webm": "webm",
@@ -39,19 +33,21 @@ def video_type(head: bytes) -> str | None:
     return _iso_type(head) or _matroska_type(head)
 
 
-def extension(content_type: str) -> str:
-    """Return the extension of a video's storage key and of its name when it has none."""
-    return _EXTENSIONS[content_type]
-
-
-def _iso_type(head: bytes) -> str | None:
+def major_brand(head: bytes) -> bytes | None:
+    """Return what an ISO base media file says that it is above all; None if it is no such file."""
     size = int.from_bytes(head[:4])
     if head[4:8] != b"ftyp" or size % 4 or not _FTYP_SMALLEST <= size <= len(head):
         return None
-    major = head[8:12]
+    return head[8:12]
+
+
+def _iso_type(head: bytes) -> str | None:
+    major = major_brand(head)
+    if major is None:
+        return None
     if major == _QUICKTIME:
         return "video/quicktime"
-    brands = {major, *(head[start : start + 4] for start in range(16, size, 4))}
+    brands = {major, *(head[start : start + 4] for start in range(16, int.from_bytes(head[:4]), 4))}
     return "video/mp4" if major not in _SOUND_OR_PICTURE and brands & _MP4_BRANDS else None
 
 

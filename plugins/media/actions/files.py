@@ -15,13 +15,13 @@ from sqlalchemy import DateTime, bindparam, delete, insert
 from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db, OutcomeUnknown
-from kernel.errors import FieldError
 from kernel.ids import new_id
 from kernel.storage import StoredObject, safe_filename
-from plugins.media.errors import NotAVideo, UploadAborted
+from plugins.media.actions.pictures import drawn_anew
+from plugins.media.errors import UploadAborted
 from plugins.media.queries import FILE_COLUMNS
-from plugins.media.rules import HEAD_BYTES, extension, video_type
-from plugins.media.schemas import FileRef
+from plugins.media.rules.inspecting import HEAD_BYTES, Inspection, extension, inspection
+from plugins.media.schemas import FileKind, FileRef
 from plugins.media.tables import File, Upload
 
 ABANDONED_AFTER = timedelta(days=1)
@@ -50,32 +50,53 @@ _ADD_FILE = (
 )
 
 
-async def store_video(db: Db, actor: Actor, *, filename: str, chunks: AsyncIterator[bytes], max_bytes: int) -> FileRef:
-    """Store a video as it streams in. Commits by itself: when this returns, the file is there.
+async def store_file(
+    db: Db, actor: Actor, *, kind: FileKind, filename: str, chunks: AsyncIterator[bytes], max_bytes: int
+) -> FileRef:
+    """Store a file as it streams in. Commits by itself: when this returns, the file is there.
 
     Args:
         db: Its tenant gets the file; its transaction is not used.
         actor: Will own the file.
+        kind: What it must be; a picture is drawn anew.
         filename: As the sender calls it; only remembered.
         chunks: The bytes.
         max_bytes: A longer one is refused.
 
     Raises:
-        NotAVideo: By its content.
+        FileNotAccepted: By its content; of its kinds NotAVideo and NotAPicture.
         TooLarge: As soon as more bytes have come.
     """
-    head, rest = await _split(chunks)
-    content_type = video_type(head)
-    if content_type is None:
-        raise NotAVideo(errors=[FieldError("file", NotAVideo.title)])
+    head, whole = await _split(chunks)
+    seen = inspection(kind, head)
+    if kind != "image":
+        return await _store(db, actor, kind, filename, _passing_by(whole, seen), seen, max_bytes)
+    async with drawn_anew(whole, max_bytes=max_bytes) as drawings:
+        picture = drawings[0]
+        seen = Inspection(picture.facts.content_type)
+        return await _store(db, actor, kind, filename, picture.chunks(), seen, picture.path.stat().st_size)
+
+
+async def _store(
+    db: Db,
+    actor: Actor,
+    kind: FileKind,
+    filename: str,
+    chunks: AsyncIterator[bytes],
+    seen: Inspection,
+    max_bytes: int,
+) -> FileRef:
+    """Store the bytes, and then the file; `seen` knows its type for certain when the bytes have been read."""
+    ending = extension(seen.content_type)
     file_id = new_id()
-    key = f"{db.tenant_id}/{file_id}.{extension(content_type)}"
+    key = f"{db.tenant_id}/{file_id}.{ending}"
     async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
         await writing.run(_REMEMBER, id=file_id, owner=actor.id, storage_key=key)
     try:
-        stored = await db.deployment.storage.put(key, rest, content_type=content_type, max_bytes=max_bytes)
-        name = safe_filename(filename) or f"video.{extension(content_type)}"
-        return await _add_file(db, actor, file_id, name, stored)
+        stored = await db.deployment.storage.put(key, chunks, content_type=seen.content_type, max_bytes=max_bytes)
+        content_type = seen.end()
+        name = safe_filename(filename) or f"{kind}.{extension(content_type)}"
+        return await _add_file(db, actor, file_id, kind, name, content_type, stored)
     except OutcomeUnknown:
         # Perhaps the file is there; if it is not, the upload is still remembered.
         raise
@@ -85,7 +106,15 @@ async def store_video(db: Db, actor: Actor, *, filename: str, chunks: AsyncItera
         raise
 
 
-async def _add_file(db: Db, actor: Actor, file_id: UUID, filename: str, stored: StoredObject) -> FileRef:
+async def _passing_by(chunks: AsyncIterator[bytes], seen: Inspection) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        seen.pass_by(chunk)
+        yield chunk
+
+
+async def _add_file(
+    db: Db, actor: Actor, file_id: UUID, kind: FileKind, filename: str, content_type: str, stored: StoredObject
+) -> FileRef:
     async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
         if not await writing.run(_FORGET, upload=file_id):
             raise UploadAborted("The upload took longer than a day.")
@@ -94,9 +123,9 @@ async def _add_file(db: Db, actor: Actor, file_id: UUID, filename: str, stored: 
             _ADD_FILE,
             id=file_id,
             owner=actor.id,
-            kind="video",
+            kind=kind,
             filename=filename,
-            content_type=stored.content_type,
+            content_type=content_type,
             size=stored.size_bytes,
             sha256=stored.sha256,
             storage_key=stored.key,

@@ -1,0 +1,1 @@
+"""What stores files and removes what was left of uploads."""
