@@ -86,6 +86,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.storage": (
         "ByteRange",
         "Disposition",
+        "INLINE_TYPES",
         "MEDIA_PATH",
         "MediaGrant",
         "StoredObject",

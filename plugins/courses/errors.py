@@ -24,6 +24,20 @@ class VideoNotFound(NotFound):
     title = "There is no such video."
 
 
+class MaterialNotFound(NotFound):
+    """No material has this id, or not for this person."""
+
+    code = "courses.material_not_found"
+    title = "There is no such material."
+
+
+class MaterialNotShowable(Invalid):
+    """A file shall not be downloaded, but no browser shows it in place."""
+
+    code = "courses.material_not_showable"
+    title = "A file that no browser shows must be downloadable."
+
+
 class CategoryNotFound(NotFound):
     """No category has this id."""
 
@@ -130,17 +144,17 @@ class CodeRequired(Forbidden):
 
 
 class NotEnrolled(Forbidden):
-    """Only those who are enrolled may watch."""
+    """Only those who are enrolled may watch videos and open materials."""
 
     code = "courses.not_enrolled"
-    title = "Enrol in the course to watch this."
+    title = "Enrol in the course to open this."
 
 
 class SourceInvalid(Invalid):
-    """The source of a video does not fit its type; `errors` names the field."""
+    """A video's source does not fit its type, or a material has not exactly one; `errors` names the field."""
 
     code = "courses.source_invalid"
-    title = "The source of the video does not fit its type."
+    title = "The source does not fit."
 
 
 class RangesInvalid(Invalid):

@@ -28,7 +28,7 @@ VIEW_ANALYTICS = Permission(
 )
 WATCH = Permission(
     "courses.video.watch",
-    "Watch videos: all, those of one's own courses, or of those one is enrolled in",
+    "Watch videos and open materials: all, those of one's own courses, or of those one is enrolled in",
     {"admin": "any", "instructor": "own", "student": "assigned"},
 )
 WRITE_REVIEW = Permission("courses.review.write", "Review courses in which one is enrolled", {"student": "own"})

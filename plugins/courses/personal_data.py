@@ -1,7 +1,7 @@
 """What courses keeps about people: what they learn, and what they teach.
 
-An erased student's places become free and what they watched goes; that somebody was once enrolled stays, for the
-school's numbers. What they said of courses goes. A course stays the school's, whoever wrote it.
+An erased student's places become free; what they watched and downloaded goes. That somebody was once enrolled stays,
+for the school's numbers. What they said of courses goes. A course stays the school's, whoever wrote it.
 """
 
 from datetime import datetime
@@ -18,9 +18,11 @@ from plugins.courses.schemas.texts import CourseStatus, EnrollmentStatus
 from plugins.courses.tables import (
     Course,
     CourseEnrollment,
+    CourseMaterial,
     CourseReview,
     CourseVerdict,
     CourseVideo,
+    MaterialDownload,
     VideoGrant,
     VideoProgress,
 )
@@ -68,6 +70,13 @@ _GRANTS = (
     .order_by(VideoGrant.created_at)
 )
 _FORGET_GRANTS = delete(VideoGrant).where(VideoGrant.user_id == _USER)
+_DOWNLOADS = (
+    select(MaterialDownload.material_id, CourseMaterial.title, MaterialDownload.created_at.label("downloaded_at"))
+    .join(CourseMaterial, CourseMaterial.id == MaterialDownload.material_id)
+    .where(MaterialDownload.user_id == _USER)
+    .order_by(MaterialDownload.created_at)
+)
+_FORGET_DOWNLOADS = delete(MaterialDownload).where(MaterialDownload.user_id == _USER)
 _TEACHING = (
     select(Course.id.label("course_id"), Course.title, Course.status, Course.created_at)
     .where(Course.instructor_id == _USER)
@@ -131,6 +140,14 @@ class KeptGrant(Struct, frozen=True):
     granted_at: datetime
 
 
+class KeptDownload(Struct, frozen=True):
+    """A material that somebody has downloaded, for the first time."""
+
+    material_id: UUID
+    title: str
+    downloaded_at: datetime
+
+
 class KeptTeaching(Struct, frozen=True):
     """A course that somebody teaches."""
 
@@ -190,6 +207,14 @@ async def _forget_grants(db: Db, user_id: UUID) -> None:
     await db.run(_FORGET_GRANTS, user=user_id)
 
 
+async def _downloads(db: Db, user_id: UUID) -> list[KeptDownload]:
+    return await db.rows(KeptDownload, _DOWNLOADS, user=user_id)
+
+
+async def _forget_downloads(db: Db, user_id: UUID) -> None:
+    await db.run(_FORGET_DOWNLOADS, user=user_id)
+
+
 async def _teaching(db: Db, user_id: UUID) -> list[KeptTeaching]:
     return await db.rows(KeptTeaching, _TEACHING, user=user_id)
 
@@ -219,6 +244,7 @@ PERSONAL_DATA = (
     PersonalData(name="courses.enrollments", title="Your courses", export=_enrollments, erase=_leave_all),
     PersonalData(name="courses.watched", title="What you watched", export=_watched, erase=_forget_watched),
     PersonalData(name="courses.video_grants", title="Videos opened for you", export=_grants, erase=_forget_grants),
+    PersonalData(name="courses.downloads", title="What you downloaded", export=_downloads, erase=_forget_downloads),
     PersonalData(name="courses.reviews", title="Your reviews", export=_reviews, erase=_forget_reviews),
     PersonalData(name="courses.verdicts", title="Courses you judged", export=_verdicts, erase=_forget_reviewer),
     PersonalData(name="courses.teaching", title="Courses that you teach", export=_teaching, erase=_stay_the_schools),

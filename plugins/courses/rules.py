@@ -59,6 +59,18 @@ def check_source(video_type: str, sources: Mapping[str, object]) -> None:
             raise SourceInvalid(errors=[FieldError(name, f"A video of the type {video_type} has no {name}.")])
 
 
+def check_material_source(*, file_id: UUID | None, external_url: str | None) -> None:
+    """Refuse a material that is neither a file nor a link, or both.
+
+    Raises:
+        SourceInvalid: Names the field.
+    """
+    if file_id is None and external_url is None:
+        raise SourceInvalid(errors=[FieldError("file_id", "A material needs a file, or an external_url.")])
+    if file_id is not None and external_url is not None:
+        raise SourceInvalid(errors=[FieldError("external_url", "A material with a file has no external_url.")])
+
+
 def stale_sources(video_type: str) -> list[str]:
     """Return the source fields that a video of this type does not have."""
     return [name for name in _SOURCE_OF.values() if name != _SOURCE_OF[video_type]]

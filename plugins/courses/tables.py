@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, Index, Numeric, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, Index, Numeric, func, text
 from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -156,6 +156,50 @@ class CourseVideo(Base):
     is_preview: Mapped[bool] = mapped_column(server_default=text("false"))
     requires_code: Mapped[bool] = mapped_column(server_default=text("false"))
     is_published: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+class CourseMaterial(Base):
+    """A file or a link beside the videos; of a section, or of the course as a whole."""
+
+    __tablename__ = "course_materials"
+    __table_args__ = (
+        tenant_reference("course_id", "courses.courses"),
+        tenant_reference("section_id", "courses.course_sections"),
+        tenant_reference("file_id", "media.files", ondelete="RESTRICT"),
+        CheckConstraint("(file_id IS NULL) <> (external_url IS NULL)", name="source"),
+        CheckConstraint(
+            "(file_id IS NULL) = (file_type IS NULL) AND (file_id IS NULL) = (file_size IS NULL)", name="file"
+        ),
+        Index(None, "tenant_id", "course_id", "section_id", "sort_order", "id"),
+        Index(None, "tenant_id", "section_id"),
+        Index(None, "tenant_id", "file_id"),
+    )
+
+    course_id: Mapped[UUID]
+    section_id: Mapped[UUID | None]
+    title: Mapped[str]
+    description: Mapped[str | None]
+    file_id: Mapped[UUID | None]
+    external_url: Mapped[str | None]
+    file_type: Mapped[str | None]
+    file_size: Mapped[int | None] = mapped_column(BigInteger)
+    is_downloadable: Mapped[bool] = mapped_column(server_default=text("true"))
+    sort_order: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class MaterialDownload(Base, audited=False):
+    """That somebody has asked for a material's address; the rows are the count."""
+
+    __tablename__ = "material_downloads"
+    __table_args__ = (
+        tenant_unique("user_id", "material_id"),
+        tenant_reference("user_id", "auth.users"),
+        tenant_reference("material_id", "courses.course_materials"),
+        Index(None, "tenant_id", "material_id"),
+    )
+
+    user_id: Mapped[UUID]
+    material_id: Mapped[UUID]
 
 
 class CourseEnrollment(Base):

@@ -82,6 +82,10 @@ OWN_PATH: dict[str, Body] = {
     "videos_delete": NO_BODY,
     "videos_stream": NO_BODY,
     "videos_progress": lambda ids: {"position": 1, "ranges": [[0, 1]], "total_seconds": 20},
+    "materials_get": NO_BODY,
+    "materials_update": lambda ids: {"title": "Taken"},
+    "materials_delete": NO_BODY,
+    "materials_download": NO_BODY,
     "access_codes_get": NO_BODY,
     "access_codes_update": lambda ids: {"is_active": False},
     "access_codes_deactivate": NO_BODY,
@@ -99,6 +103,11 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
     "users_bulk": ("POST", "/users/bulk", lambda ids: {"ids": [ids["user_id"]], "action": "suspend"}),
     "courses_create": ("POST", "/courses", lambda ids: {"title": "Mine", "category_id": ids["category_id"]}),
     "categories_create": ("POST", "/categories", lambda ids: {"name": "Mine", "parent_id": ids["category_id"]}),
+    "materials_create": (
+        "POST", "/materials",
+        lambda ids: {"course_id": ids["course_id"], "section_id": ids["section_id"], "title": "Mine",
+                     "file_id": ids["file_id"]},
+    ),
     "access_codes_generate": (
         "POST", "/access-codes/generate", lambda ids: {"course_id": ids["course_id"], "type": "single_use", "count": 1},
     ),
@@ -117,6 +126,7 @@ REFUSED_AT_ALL = {
         "reviews_reply", "reviews_reply_no_more", "courses_analytics",
         "sections_create", "sections_update",
         "sections_delete", "videos_create", "videos_update", "videos_delete", "access_codes_generate",
+        "materials_create", "materials_update", "materials_delete",
         "access_codes_get", "access_codes_update", "access_codes_deactivate", "access_codes_redemptions",
     },
 }  # fmt: skip
@@ -130,6 +140,7 @@ LISTS = (
     "/categories",
     "/access-codes",
     "/enrollments",
+    "/materials",
     "/users/me/identities",
 )
 NO_IDS = {
@@ -149,7 +160,7 @@ NO_IDS = {
     "users_me", "users_list", "users_create", "access_codes_export",
     "auth_providers", "users_me_identities", "users_me_identities_link",
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
-    "courses_list", "categories_list", "enrollments_list", "access_codes_list",
+    "courses_list", "materials_list", "categories_list", "enrollments_list", "access_codes_list",
     "media_upload_video", "media_upload_image", "media_upload_file",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip
@@ -182,6 +193,17 @@ async def first_ids(school: School) -> Ids:
             },
         )
     ).json()
+    material = (
+        await instructor.post(
+            "/materials",
+            json={
+                "course_id": course["id"],
+                "section_id": section["id"],
+                "title": f"{MARK} material",
+                "file_id": file["id"],
+            },
+        )
+    ).json()
     published = await instructor.post(f"/courses/{course['id']}/publish")
     assert published.status_code == 200, published.text
     batch = await instructor.post(
@@ -211,6 +233,7 @@ async def first_ids(school: School) -> Ids:
         "course_id": course["id"],
         "section_id": section["id"],
         "video_id": video["id"],
+        "material_id": material["id"],
         "review_id": review["id"],
         "code_id": code["id"],
         "code": code["code"],

@@ -40,6 +40,7 @@ KEPT_BY = {
     "courses.course_reviews": "courses.reviews",
     "courses.course_verdicts": "courses.verdicts",
     "courses.courses": "courses.teaching",
+    "courses.material_downloads": "courses.downloads",
     "courses.video_grants": "courses.video_grants",
     "courses.video_progress": "courses.watched",
     "media.files": "media.files",
@@ -65,6 +66,8 @@ async def course_with_a_code_for(school: School, email: str) -> tuple[Person, di
     body = {"title": "Video", "video_type": "youtube_private", "youtube_id": "dQw4w9WgXcQ", "duration_seconds": 20}
     video = (await instructor.post(f"/sections/{section['id']}/videos", json=body)).json()
     assert (await instructor.post(f"/courses/{course['id']}/publish")).status_code == 200
+    plan = {"course_id": course["id"], "title": "Plan", "external_url": "https://example.com/plan"}
+    assert (await instructor.post("/materials", json=plan)).status_code == 201
     wanted = {"course_id": course["id"], "type": "multi_use", "max_uses": 5, "count": 1, "allowed_emails": [email]}
     batch = (await instructor.post("/access-codes/generate", json=wanted)).json()
     return instructor, course, video["id"], batch["items"][0]["code"]
@@ -72,7 +75,7 @@ async def course_with_a_code_for(school: School, email: str) -> tuple[Person, di
 
 @pytest.fixture
 async def marked(school: School, litestar_app: Litestar, mailbox: Mailbox) -> AsyncIterator[Marked]:
-    """A student who registered, mistyped a password, redeemed a code, tried another one, watched and said so."""
+    """A student who registered, mistyped a password, redeemed a code, tried one, watched, downloaded and said so."""
     email = f"marked@{school.host}"
     _, course, video_id, code = await course_with_a_code_for(school, email)
     transport = httpx.ASGITransport(app=served(litestar_app), client=(ADDRESS, 50_000))
@@ -99,6 +102,8 @@ async def marked(school: School, litestar_app: Litestar, mailbox: Mailbox) -> As
         assert (await person.post("/access-codes/redeem", json={"code": code})).status_code == 200
         seen = {"position": 5, "ranges": [[0, 5]], "total_seconds": 20}
         assert (await person.post(f"/videos/{video_id}/progress", json=seen)).status_code == 200
+        plan = (await person.get(f"/materials?course_id={course['id']}")).json()["items"][0]
+        assert (await person.get(f"/materials/{plan['id']}/download")).status_code == 200
         async with school.db() as db:
             await link(db, person.id, Assertion("https://site.example", f"of {NAME}", email, True, NAME, NAME))
         said = {"rating": 4, "comment": f"{NAME} says thanks."}
@@ -155,6 +160,7 @@ async def test_export_holds_everything_of_the_one_and_nothing_of_another(school:
         "codes.attempts": 2,
         "codes.meant_for": 1,
         "codes.redemptions": 1,
+        "courses.downloads": 1,
         "courses.enrollments": 1,
         "courses.reviews": 1,
         "courses.watched": 1,

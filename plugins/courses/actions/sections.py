@@ -89,7 +89,7 @@ async def update_section(db: Db, actor: Actor, section_id: UUID, order: UpdateSe
 
 
 async def delete_section(db: Db, actor: Actor, section_id: UUID) -> None:
-    """Remove a section with its videos and what was watched of them.
+    """Remove a section with its videos, what was watched of them, and its materials.
 
     Needs: courses.course.edit
     Emits: courses.curriculum.changed

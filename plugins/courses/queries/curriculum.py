@@ -11,9 +11,11 @@ from kernel.db import Db
 from kernel.routing import Page, rows_for
 from plugins.courses.errors import SectionNotFound
 from plugins.courses.queries.courses import standing
+from plugins.courses.queries.materials import materials_by_section
 from plugins.courses.queries.videos import IN_CURRICULUM, OWN_PROGRESS, VIDEO_COLUMNS, VideoRow, shown_video
 from plugins.courses.queries.viewing import check_may_browse
 from plugins.courses.schemas.curriculum import SectionDetails, VideoDetails
+from plugins.courses.schemas.materials import MaterialDetails
 from plugins.courses.tables import CourseSection, CourseVideo, VideoProgress
 
 _COURSE = bindparam("course", type_=Uuid)
@@ -62,7 +64,7 @@ class SectionRow(Struct, frozen=True):
 
 
 async def section_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, offset: int) -> Page[SectionDetails]:
-    """Return the sections of a course with their videos, locked ones without a source.
+    """Return the sections of a course with their videos and materials, locked ones without a source.
 
     Raises:
         CourseNotFound: There is none, or not for this person.
@@ -74,7 +76,9 @@ async def section_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, off
     videos: dict[UUID, list[VideoDetails]] = {}
     for video in await db.rows(VideoRow, _COURSE_VIDEOS, viewer=actor.user_id, **which):
         videos.setdefault(video.section_id, []).append(shown_video(video, own))
-    return Page([_section(row, videos.get(row.id, ())) for row in rows], total, rows_for(limit), offset)
+    materials = await materials_by_section(db, actor, course_id)
+    sections = [_section(row, videos.get(row.id, ()), materials.get(row.id, ())) for row in rows]
+    return Page(sections, total, rows_for(limit), offset)
 
 
 async def video_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, offset: int) -> Page[VideoDetails]:
@@ -91,7 +95,7 @@ async def video_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, offse
 
 
 async def section_details(db: Db, actor: Actor, section_id: UUID) -> SectionDetails:
-    """Return a section with its videos.
+    """Return a section with its videos and materials.
 
     Raises:
         SectionNotFound: There is none, or not for this person.
@@ -105,10 +109,11 @@ async def section_details(db: Db, actor: Actor, section_id: UUID) -> SectionDeta
     if not (row.is_published or own.manages):
         raise SectionNotFound
     videos = await db.rows(VideoRow, _SECTION_VIDEOS, section=section_id, hidden_too=own.manages, viewer=actor.user_id)
-    return _section(row, [shown_video(video, own) for video in videos])
+    materials = await materials_by_section(db, actor, row.course_id, section_id)
+    return _section(row, [shown_video(video, own) for video in videos], materials.get(section_id, ()))
 
 
-def _section(row: SectionRow, videos: Sequence[VideoDetails]) -> SectionDetails:
+def _section(row: SectionRow, videos: Sequence[VideoDetails], materials: Sequence[MaterialDetails]) -> SectionDetails:
     return SectionDetails(
         id=row.id,
         course_id=row.course_id,
@@ -117,4 +122,5 @@ def _section(row: SectionRow, videos: Sequence[VideoDetails]) -> SectionDetails:
         sort_order=row.sort_order,
         is_published=row.is_published,
         videos=videos,
+        materials=materials,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Boolean, ColumnElement, Uuid, and_, bindparam, exists, or_
+from sqlalchemy import Boolean, ColumnElement, Uuid, and_, bindparam, exists, func, or_
 from sqlalchemy.orm import aliased
 
 from kernel.auth import Actor, Permission
@@ -47,6 +47,11 @@ VIEWER = bindparam("viewer", type_=Uuid)
 HOLDS_PLACE: ColumnElement[bool] = or_(CourseEnrollment.status == "active", CourseEnrollment.status == "completed")
 """Who may watch, and counts for `max_students` and `total_enrolled`."""
 _place = aliased(CourseEnrollment)
+IS_MANAGED: ColumnElement[bool] = or_(
+    bindparam("sees_all", type_=Boolean),
+    func.coalesce(Course.instructor_id == bindparam("owner", type_=Uuid), False),
+)
+"""Whether a course is in the care of whoever asks."""
 IS_VISIBLE: ColumnElement[bool] = or_(
     Course.status == "published",
     bindparam("sees_all", type_=Boolean),

@@ -2,13 +2,14 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.courses.routes import categories, courses, curriculum, enrollments, publishing, reviews
+from plugins.courses.routes import categories, courses, curriculum, enrollments, materials, publishing, reviews
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *categories.HANDLERS,
     *courses.HANDLERS,
     *publishing.HANDLERS,
     *curriculum.HANDLERS,
+    *materials.HANDLERS,
     *enrollments.HANDLERS,
     *reviews.HANDLERS,
 )

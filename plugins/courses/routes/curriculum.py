@@ -32,7 +32,7 @@ from plugins.courses.schemas.curriculum import (
 async def list_sections(
     db: Db, actor: Actor, course_id: UUID, limit: Limit = 100, offset: Offset = 0
 ) -> Page[SectionDetails]:
-    """List the sections of a course with their videos, locked ones without a source."""
+    """List the sections of a course with their videos and materials, locked ones without a source."""
     return await section_page(db, actor, course_id, limit=limit, offset=offset)
 
 
@@ -51,7 +51,7 @@ async def order_curriculum(db: Db, actor: Actor, course_id: UUID, data: Curricul
 
 @get("/sections/{section_id:uuid}", guards=[public], opt=reads_only(), operation_id="sections_get")
 async def get_section(db: Db, actor: Actor, section_id: UUID) -> SectionDetails:
-    """Show a section with its videos."""
+    """Show a section with its videos and materials."""
     return await section_details(db, actor, section_id)
 
 
@@ -63,7 +63,7 @@ async def update_section(db: Db, actor: Actor, section_id: UUID, data: UpdateSec
 
 @delete("/sections/{section_id:uuid}", guards=[requires(EDIT)], operation_id="sections_delete")
 async def delete_section(db: Db, actor: Actor, section_id: UUID) -> None:
-    """Remove a section with its videos."""
+    """Remove a section with its videos and materials."""
     await sections.delete_section(db, actor, section_id)
 
 

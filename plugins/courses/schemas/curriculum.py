@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from kernel.routing import Body
+from plugins.courses.schemas.materials import MaterialDetails
 from plugins.courses.schemas.texts import (
     Duration,
     EnrollmentStatus,
@@ -121,7 +122,7 @@ class VideoDetails(Struct, frozen=True, kw_only=True):
 
 
 class SectionDetails(Struct, frozen=True, kw_only=True):
-    """A section with its videos, in their order."""
+    """A section with its videos and materials, in their order."""
 
     id: UUID
     course_id: UUID
@@ -130,6 +131,7 @@ class SectionDetails(Struct, frozen=True, kw_only=True):
     sort_order: int
     is_published: bool
     videos: Sequence[VideoDetails]
+    materials: Sequence[MaterialDetails]
 
 
 class VideoStream(Struct, frozen=True):

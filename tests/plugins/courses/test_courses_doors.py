@@ -11,8 +11,10 @@ from tests.plugins.courses.conftest import VIDEO, Course, ask, draft, published
 PEOPLE = ("stranger", "student", "enrolled", "owner", "colleague", "admin", "foreigner")
 """Who stands in which column; the foreigner is another school's administrator, at home there."""
 VIDEO_BODY = VIDEO | {"duration_seconds": 10}
+LINK = {"course_id": "{draft}", "title": "L", "external_url": "https://example.com/"}
 REPORT = {"position": 0, "ranges": [], "total_seconds": 100}
-# Method, path, body, and the status for each of PEOPLE. `{open}`, `{draft}` and `{empty}` are courses of the owner.
+# Method, path, body, and the status for each of PEOPLE; the texts of a body name ids as paths do. `{open}`,
+# `{draft}` and `{empty}` are courses of the owner.
 DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("GET", "/categories", None, "401 200 200 200 200 200 200"),
     ("GET", "/categories/{category}", None, "401 200 200 200 200 200 404"),
@@ -49,6 +51,16 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("GET", "/videos/{draft_video}/stream", None, "401 404 404 200 404 200 404"),
     ("POST", "/videos/{open_video}/progress", REPORT, "401 403 200 200 403 200 404"),
     ("POST", "/videos/{draft_video}/progress", REPORT, "401 404 404 200 404 200 404"),
+    ("GET", "/materials", None, "401 200 200 200 200 200 200"),
+    ("GET", "/materials?course_id={open}", None, "401 200 200 200 200 200 404"),
+    ("GET", "/materials?course_id={draft}", None, "401 404 404 200 404 200 404"),
+    ("POST", "/materials", LINK, "401 403 403 201 404 201 404"),
+    ("GET", "/materials/{open_material}", None, "401 200 200 200 200 200 404"),
+    ("GET", "/materials/{draft_material}", None, "401 404 404 200 404 200 404"),
+    ("GET", "/materials/{open_material}/download", None, "401 403 200 200 403 200 404"),
+    ("GET", "/materials/{draft_material}/download", None, "401 404 404 200 404 200 404"),
+    ("PATCH", "/materials/{open_material}", {"title": "T"}, "401 403 403 200 404 200 404"),
+    ("DELETE", "/materials/{draft_material}", None, "401 403 403 204 404 404 404"),
     ("GET", "/enrollments", None, "401 200 200 200 200 200 200"),
     ("GET", "/courses/{open}/students", None, "401 403 403 200 404 200 404"),
     ("POST", "/courses/{open}/enroll", None, "401 403 200 403 403 403 403"),
@@ -85,6 +97,10 @@ async def places(school: School, instructor: Person, admin: Person) -> dict[str,
     spare = await published(instructor, 10, 10)
     classmate = await school.person("student")
     await ask(classmate, "POST", f"{opened.path}/enroll", status=201)
+    links = [LINK | {"course_id": str(course.id)} for course in (opened, closed)]
+    open_material, draft_material = [
+        await ask(instructor, "POST", "/materials", status=201, json=link) for link in links
+    ]
     review = await ask(classmate, "POST", f"{opened.path}/reviews", status=201, json={"rating": 5})
     return {
         "open": str(opened.id),
@@ -99,6 +115,8 @@ async def places(school: School, instructor: Person, admin: Person) -> dict[str,
         "category": category["id"],
         "gone_category": gone_category["id"],
         "review": review["id"],
+        "open_material": open_material["id"],
+        "draft_material": draft_material["id"],
     }
 
 
@@ -124,9 +142,17 @@ async def test_every_door(
     }
     found = []
     for method, path, body, _ in DOORS:
-        answers = [await clients[who].request(method, path.format(**places), json=body) for who in PEOPLE]
+        where, what = path.format(**places), _filled(body, places)
+        answers = [await clients[who].request(method, where, json=what) for who in PEOPLE]
         found.append((method, path, body, " ".join(str(answer.status_code) for answer in answers)))
     assert found == list(DOORS)
+
+
+def _filled(body: Any, places: dict[str, str]) -> Any:
+    """Return a body with the ids that its texts name."""
+    if not isinstance(body, dict):
+        return body
+    return {name: value.format(**places) if isinstance(value, str) else value for name, value in body.items()}
 
 
 def test_every_route_stands_in_the_table() -> None:
