@@ -13,7 +13,7 @@ from kernel.tables import normalised
 from plugins.auth.actions import mail_tokens, sessions
 from plugins.auth.actions.reauthentication import confirm_password
 from plugins.auth.actions.tries import count_mail
-from plugins.auth.errors import EmailTaken, TokenInvalid
+from plugins.auth.errors import EmailNotVerified, EmailTaken, TokenInvalid
 from plugins.auth.events import AddressChangeRequested, MailAddress
 from plugins.auth.mails import ADDRESS_CHANGED
 from plugins.auth.queries.recipients import recipient, recipient_by_email
@@ -45,6 +45,18 @@ async def request_address(db: Db, actor: Actor, email: str, password: str | None
     await confirm_password(db, actor, password)
     await count_mail(db, email)
     await publish(db, AddressChangeRequested(user_id=actor.id, personal=MailAddress(normalised(email))))
+
+
+async def check_address_proved(db: Db, user_id: UUID) -> None:
+    """Refuse unless an account's owner has proved that they read its address; asked before it gets another way in.
+
+    Else whoever registered with somebody's address could still come in after its owner has got the account.
+
+    Raises:
+        EmailNotVerified: The account's address may be somebody else's.
+    """
+    if not (await recipient(db, user_id)).email_verified:
+        raise EmailNotVerified
 
 
 async def verify_email(db: Db, token: str) -> None:

@@ -13,7 +13,7 @@ from kernel.personal_data import erase_all
 from kernel.tasks import Task, TaskContext, enqueue
 from plugins.auth.actions import sessions
 from plugins.auth.actions.reauthentication import confirm_password
-from plugins.auth.actions.standing import check_role_within_reach, locked_standing
+from plugins.auth.actions.standing import check_account_within_reach, locked_standing
 from plugins.auth.errors import LastAdmin, OwnAccount
 from plugins.auth.tables import User
 
@@ -41,6 +41,7 @@ async def delete_user(db: Db, actor: Actor, user_id: UUID) -> UUID:
     Raises:
         NotFound: There is no such account.
         OwnAccount: One's own is closed with the password.
+        Forbidden: Operators' accounts are for operators.
         BeyondOwnRole: The account's role is above the actor's.
         LastAdmin: Nobody could administer the tenant any more.
     """
@@ -65,7 +66,7 @@ async def delete_own_account(db: Db, actor: Actor, password: str | None) -> UUID
 async def _close(db: Db, actor: Actor, user_id: UUID) -> UUID:
     standing, is_last_admin = await locked_standing(db, user_id)
     if user_id != actor.id:
-        check_role_within_reach(actor.role, standing.role)
+        check_account_within_reach(actor, standing)
     if is_last_admin:
         raise LastAdmin
     await db.run(_CLOSE, user=user_id, now=clock.now())

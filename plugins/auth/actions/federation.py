@@ -15,6 +15,7 @@ from msgspec import Struct
 from kernel.auth import Actor
 from kernel.db import Db
 from plugins.auth.actions import identities
+from plugins.auth.actions.addresses import check_address_proved
 from plugins.auth.actions.admission import SignedIn, admit
 from plugins.auth.actions.new_accounts import add_federated
 from plugins.auth.actions.notices import tell
@@ -22,7 +23,6 @@ from plugins.auth.actions.reauthentication import confirm_password
 from plugins.auth.actions.recovery import prove_address
 from plugins.auth.actions.tries import count_try
 from plugins.auth.errors import (
-    EmailNotVerified,
     NoAccount,
     OperatorsStayLocal,
     ProviderUnknown,
@@ -126,10 +126,7 @@ async def begin_linking(db: Db, actor: Actor, request: LinkRequest, *, browser: 
     if actor.session_id is None:
         raise SignInExpired
     await confirm_password(db, actor, request.password)
-    account = await account_by_id(db, actor.id)
-    if account is None or not account.email_verified:
-        # Else whoever registered with somebody's address could still come in after its owner has got the account.
-        raise EmailNotVerified
+    await check_address_proved(db, actor.id)
     linking = Linking(actor.id, actor.session_id)
     return await begin_sign_in(
         db, request.provider, browser=browser, path=request.next, mode=request.mode, linking=linking

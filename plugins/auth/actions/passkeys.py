@@ -15,6 +15,7 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import NotFound
 from plugins.auth import mfa_tokens
+from plugins.auth.actions.addresses import check_address_proved
 from plugins.auth.actions.admission import SignedIn, admit_with_second_factor, record_failure, standing_of
 from plugins.auth.actions.reauthentication import confirm_password
 from plugins.auth.actions.second_factors import miss_factor, welcome_factor
@@ -80,9 +81,11 @@ async def begin_passkey(db: Db, actor: Actor, *, password: str | None) -> dict[s
 
     Raises:
         WrongPassword: And whatever else `confirm_password` raises.
+        EmailNotVerified: The account's address may be somebody else's.
         TooManyPasskeys: The account has as many as it may.
     """
     await confirm_password(db, actor, password)
+    await check_address_proved(db, actor.id)
     known = await passkeys.credential_ids_of(db, actor.id)
     if len(known) >= MOST_PASSKEYS:
         raise TooManyPasskeys

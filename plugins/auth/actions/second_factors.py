@@ -11,12 +11,14 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db
-from kernel.errors import FieldError, Forbidden, Invalid, NotFound
+from kernel.errors import FieldError, Invalid, NotFound
 from kernel.keys import DecryptionFailed
 from plugins.auth import recovery, totp
 from plugins.auth.actions import codes, sessions
+from plugins.auth.actions.addresses import check_address_proved
 from plugins.auth.actions.notices import tell
 from plugins.auth.actions.reauthentication import confirm_password
+from plugins.auth.actions.standing import check_account_within_reach, locked_standing
 from plugins.auth.errors import OwnAccount, SecondFactorNeeded, SecondFactorOff, TotpNotBegun, TotpOn
 from plugins.auth.permissions import MANAGE_USER
 from plugins.auth.queries import second_factors, users
@@ -73,9 +75,11 @@ async def begin_totp(db: Db, actor: Actor, *, password: str | None) -> TotpEnrol
 
     Raises:
         WrongPassword: And whatever else `confirm_password` raises.
+        EmailNotVerified: The account's address may be somebody else's.
         TotpOn: There is a confirmed one.
     """
     await confirm_password(db, actor, password)
+    await check_address_proved(db, actor.id)
     secret = totp.new_secret()
     sealed = totp.seal(db.deployment.keyring, db.tenant_id, actor.id, secret)
     if await db.run(_BEGIN, user=actor.id, secret=sealed) == 0:
@@ -181,14 +185,14 @@ async def reset_second_factors(db: Db, actor: Actor, user_id: UUID) -> None:
         NotFound: There is no such account.
         OwnAccount: One's own is removed with the password.
         Forbidden: Operators' accounts are for operators.
+        BeyondOwnRole: The account's role is above the actor's.
     """
     if user_id == actor.id:
         raise OwnAccount("Remove your own second factor with your password.")
-    owner = await second_factors.owner_of(db, user_id)
-    if owner is None or actor.limited_to(MANAGE_USER) is not None:
+    if actor.limited_to(MANAGE_USER) is not None:
         raise NotFound
-    if owner.is_operator and not actor.is_operator:
-        raise Forbidden
+    owner, _ = await locked_standing(db, user_id)
+    check_account_within_reach(actor, owner)
     await end_second_factors(db, user_id)
 
 

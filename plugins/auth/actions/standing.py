@@ -20,7 +20,9 @@ from plugins.auth.tables import User
 # One lock for every change of role or status in the tenant: two administrators who take each other's role away come
 # one after the other, and the second finds what the first one left.
 _LOCK_ADMINS = select(User.id).where(User.role == "admin", User.status == "active").order_by(User.id).with_for_update()
-_STANDING = select(User.role, User.status).where(User.id == bindparam("user"), User.deleted_at.is_(None))
+_STANDING = select(User.role, User.status, User.is_operator).where(
+    User.id == bindparam("user"), User.deleted_at.is_(None)
+)
 
 _STATUS_AFTER: Mapping[BulkAction, Status] = {"activate": "active", "deactivate": "inactive", "suspend": "suspended"}
 
@@ -30,6 +32,7 @@ class AccountStanding(Struct, frozen=True):
 
     role: Role
     status: Status
+    is_operator: bool
 
 
 async def change_standing(db: Db, actor: Actor, user_id: UUID, changes: Mapping[str, str]) -> None:
@@ -40,7 +43,7 @@ async def change_standing(db: Db, actor: Actor, user_id: UUID, changes: Mapping[
 
     Raises:
         NotFound: There is no such account.
-        Forbidden: Role and status are for administrators.
+        Forbidden: Role and status are for administrators, operators' accounts for operators.
         OwnAccount: Nobody changes their own role or status.
         BeyondOwnRole: The account's role, or the new one, is above the actor's.
         LastAdmin: Nobody could administer the tenant any more.
@@ -51,7 +54,8 @@ async def change_standing(db: Db, actor: Actor, user_id: UUID, changes: Mapping[
         raise OwnAccount
     before, is_last_admin = await locked_standing(db, user_id)
     after = structs.replace(before, **changes)
-    check_role_within_reach(actor.role, before.role, after.role)
+    check_account_within_reach(actor, before)
+    check_role_within_reach(actor.role, after.role)
     if is_last_admin and (after.role, after.status) != ("admin", "active"):
         raise LastAdmin
     await db.run(_set_standing(frozenset(changes)), of_user=user_id, **changes)
@@ -90,6 +94,18 @@ def check_role_within_reach(own: str, *roles: Role) -> None:
     """
     if own not in ROLES or any(ROLES.index(role) < ROLES.index(own) for role in roles):
         raise BeyondOwnRole
+
+
+def check_account_within_reach(actor: Actor, account: AccountStanding) -> None:
+    """Refuse to decide about an account above one's own: of a mightier role, or of an operator.
+
+    Raises:
+        Forbidden: Operators' accounts are for operators.
+        BeyondOwnRole: The account's role is above the actor's.
+    """
+    if account.is_operator and not actor.is_operator:
+        raise Forbidden
+    check_role_within_reach(actor.role, account.role)
 
 
 async def locked_standing(db: Db, user_id: UUID) -> tuple[AccountStanding, bool]:

@@ -29,14 +29,6 @@ _OF_USER = select(
 _TOTP = select(TotpFactor.secret, TotpFactor.confirmed_at).where(TotpFactor.user_id == bindparam("user"))
 
 _LOCK = select(User.id).where(User.id == bindparam("user")).with_for_update(key_share=True)
-_OWNER = select(User.id, User.is_operator).where(User.id == bindparam("user"), User.deleted_at.is_(None))
-
-
-class SecondFactorOwner(Struct, frozen=True):
-    """Whose second factors they are."""
-
-    id: UUID
-    is_operator: bool
 
 
 class Factors(Struct, frozen=True):
@@ -81,11 +73,6 @@ async def locked_factors(db: Db, user_id: UUID) -> Factors:
     """
     await db.value(_LOCK, user=user_id)
     return await factors_of(db, user_id)
-
-
-async def owner_of(db: Db, user_id: UUID) -> SecondFactorOwner | None:
-    """Return whose second factors these are; None if there is no such account."""
-    return await db.row(SecondFactorOwner, _OWNER, user=user_id)
 
 
 async def stored_totp(db: Db, user_id: UUID) -> StoredTotp | None:

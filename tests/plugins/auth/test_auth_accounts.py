@@ -330,6 +330,22 @@ async def test_new_role_is_felt_at_the_next_request(school: School) -> None:
     assert (await other.get("/users")).status_code == 403
 
 
+async def test_operators_decide_alone_about_operators(school: School) -> None:
+    """A tenant's administrator could else shut out, or erase, whoever looks after every tenant."""
+    admin, operator = await school.person("admin"), await school.person("admin", is_operator=True)
+    other = await school.person("student", is_operator=True)
+
+    refused = [
+        await admin.patch(f"/users/{other.id}", json={"status": "suspended"}),
+        await admin.patch(f"/users/{other.id}", json={"role": "instructor"}),
+        await admin.post("/users/bulk", json={"ids": [str(other.id)], "action": "suspend"}),
+        await admin.delete(f"/users/{other.id}"),
+    ]
+
+    assert codes_of(*refused) == [(403, "kernel.forbidden")] * 4
+    assert (await operator.patch(f"/users/{other.id}", json={"status": "suspended"})).status_code == 200
+
+
 async def test_last_admin_stays(school: School) -> None:
     last, leaver = await school.person("admin"), await school.person("admin")
     assert (await last.patch(f"/users/{leaver.id}", json={"role": "student", "status": "inactive"})).status_code == 200

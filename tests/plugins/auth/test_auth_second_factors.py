@@ -92,6 +92,24 @@ async def test_app_is_set_up_by_secret_address_and_picture(school: School) -> No
     assert "access_token" in (await sign_in(await school.client(), answer["user"]["email"])).json()
 
 
+async def test_an_account_with_an_unverified_address_sets_up_no_factor(school: School, mailbox: Mailbox) -> None:
+    """Else whoever registers with somebody's address still comes in after its owner has reset the password."""
+    stranger, email = await school.client(), fresh_email(school)
+    registered = {"email": email, "password": PASSWORD, "first_name": "Mallory", "last_name": "M"}
+    assert (await stranger.post("/auth/register", json=registered)).status_code == 202
+    assert (await sign_in(stranger, email)).status_code == 200
+    refused = [
+        await stranger.post("/auth/mfa/totp", json={"password": PASSWORD}),
+        await stranger.post("/auth/passkeys/options", json={"password": PASSWORD}),
+    ]
+    assert codes_of(*refused) == [(403, "auth.email_not_verified")] * 2
+
+    link = (await mailbox.mail(email)).links[0]
+    proved = await stranger.post("/auth/verify-email", json={"token": link.partition("#token=")[2]})
+    begun = await stranger.post("/auth/mfa/totp", json={"password": PASSWORD})
+    assert (proved.status_code, begun.status_code) == (204, 201)
+
+
 async def test_first_code_switches_the_app_on_and_gives_ten_recovery_codes(
     school: School, fake_clock: FakeClock
 ) -> None:
@@ -381,6 +399,14 @@ async def test_admin_resets_no_operator(school: School) -> None:
     admin, other = await school.person("admin"), await school.person("admin", is_operator=True)
     assert codes_of(await admin.delete(f"/users/{operator.id}/mfa")) == [(403, "kernel.forbidden")]
     assert (await other.delete(f"/users/{operator.id}/mfa")).status_code == 204
+
+
+async def test_nobody_resets_a_mightier_role(new_school: SchoolFactory) -> None:
+    school = await new_school(settings={"roles": {"instructor": {"auth.user.manage": "any"}}})
+    instructor, admin = await school.person("instructor"), await school.person("admin")
+    student = await school.person("student")
+    assert codes_of(await instructor.delete(f"/users/{admin.id}/mfa")) == [(403, "auth.beyond_own_role")]
+    assert (await instructor.delete(f"/users/{student.id}/mfa")).status_code == 204
 
 
 # --- required by the school ------------------------------------------------------------------------------------------
