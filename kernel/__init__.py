@@ -81,7 +81,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
     "kernel.scoped_rows": ("ACTOR", "within"),
     "kernel.scopes": ("Scope", "reaches"),
-    "kernel.settings": ("SecretText", "SettingsSpec"),
+    "kernel.settings": ("Destination", "SecretText", "SettingsSpec"),
     "kernel.spreadsheets": ("Cell", "csv_cell", "csv_lines", "xlsx_book"),
     "kernel.storage": (
         "ByteRange",

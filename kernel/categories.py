@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from kernel.clock import timezones
-from kernel.settings import SecretText, SettingsSpec
+from kernel.settings import Destination, SecretText, SettingsSpec
 
 Colour = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
 Locale = Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
@@ -63,7 +63,7 @@ class MailSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `mail`: through whom and in whose name the school sends mails."""
 
     host: Annotated[
-        str,
+        Destination,
         Meta(
             max_length=253,
             pattern=r"^[A-Za-z0-9.:-]*$",

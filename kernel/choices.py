@@ -4,7 +4,7 @@ Pure: the stored values come in and go out. Which settings there are is said by 
 may change them and how it is written, by `kernel.tenants`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -20,6 +20,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 MASK = "***"
 """Stands for a secret wherever it is shown; sent back, it leaves the secret as it is."""
 
+_GIVE_AGAIN = "Give it again: it would be sent to another server than the one that it was given for."
 _NO_FIELD = "There is no such field."
 _Path = tuple[str, ...]
 
@@ -118,7 +119,8 @@ def changed(spec: SettingsSpec, stored: Any, change: Any, secrets: Secrets) -> d
     """Return what is to be stored once a change is merged into what is stored (RFC 7396).
 
     An absent field stays as it is; null brings its default back, or is itself stored where it is a value of the field;
-    `***` leaves a secret as it is. What no longer fitted is gone with the first change of its category.
+    `***` leaves a secret as it is, unless it would now be sent elsewhere: then it must be given again, or whoever may
+    change settings could read it there. What no longer fitted is gone with the first change of its category.
 
     Args:
         spec: The category.
@@ -132,7 +134,10 @@ def changed(spec: SettingsSpec, stored: Any, change: Any, secrets: Secrets) -> d
     shape, path = struct_shape(spec.kind), (spec.category,)
     errors: list[FieldError] = []
     before = _fitting(shape, stored, path, secrets, [])
-    merged: dict[str, Any] = _merged(shape, before.stored if before else {}, change, path, secrets, errors)
+    known: dict[str, Any] = before.stored if before else {}
+    merged: dict[str, Any] = _merged(shape, known, change, path, secrets, errors)
+    if not errors:
+        errors += _led_elsewhere(shape, known, merged, path)
     if not errors:
         # Once more as a whole, for what the Structs say of fields that do not go together.
         _fitting(shape, merged, path, secrets, errors)
@@ -170,6 +175,19 @@ def _merged_parts(
         elif not (below.is_secret and part == MASK):
             merged[name] = _merged(below, merged.get(name), part, (*path, name), secrets, errors)
     return merged
+
+
+def _led_elsewhere(shape: Shape, before: Any, after: Any, path: _Path) -> Iterable[FieldError]:
+    """Yield each secret that stays the same while what says where it is sent has changed."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return
+    destinations = [name for name, each in shape.fields.items() if each.is_destination]
+    is_led = any(after.get(name) and after[name] != before.get(name) for name in destinations)
+    for name, value in after.items():
+        below = shape.entries or shape.fields[name]
+        if is_led and below.is_secret and value and value == before.get(name):
+            yield FieldError(".".join((*path, name)), _GIVE_AGAIN)
+        yield from _led_elsewhere(below, before.get(name), value, (*path, name))
 
 
 def _error(path: _Path, error: Exception) -> FieldError:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from kernel.shapes import SECRET, struct_shape
+from kernel.shapes import DESTINATION, SECRET, struct_shape
 
 PREFIX = "COLLEGIUM_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -329,6 +329,10 @@ def metrics_directory() -> str:
 
 SecretText = Annotated[str, SECRET]
 """In a settings Struct: stored encrypted, shown and audited as `***`. Several stand in a mapping by name."""
+
+
+Destination = Annotated[str, DESTINATION]
+"""In a settings Struct: where the secrets beside it are sent; whoever changes it gives those secrets again."""
 
 
 class SettingsSpec(msgspec.Struct, frozen=True):

@@ -4,13 +4,14 @@ Read from the annotations of the settings Structs; what is done with it stands i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
+DESTINATION = msgspec.Meta(extra={"destination": True})
 SECRET = msgspec.Meta(extra={"secret": True}, extra_json_schema={"writeOnly": True, "format": "password"})
 
 
@@ -21,6 +22,7 @@ class Shape:
     Args:
         annotation: What msgspec converts it to.
         is_secret: It is stored encrypted and never shown.
+        is_destination: It says where the secrets beside it are sent.
         takes_null: None is a value of its own, not the wish for the default.
         fields: The parts of a Struct.
         entries: What stands under each name of a mapping; None if this is no mapping of Structs or secrets.
@@ -28,6 +30,7 @@ class Shape:
 
     annotation: Any
     is_secret: bool = False
+    is_destination: bool = False
     takes_null: bool = False
     fields: Mapping[str, "Shape"] = field(default_factory=dict)
     entries: "Shape | None" = None
@@ -57,8 +60,7 @@ def _shape(annotation: Any) -> Shape:
         if len(options) > 1:
             _refuse_secrets(inner, options)
             return Shape(annotation, takes_null=takes_null)
-        only = _shape(options[0])
-        return Shape(annotation, only.is_secret, takes_null, only.fields, only.entries)
+        return replace(_shape(options[0]), annotation=annotation, takes_null=takes_null)
     if any((mark.extra or {}).get("secret") for mark in marks):
         return Shape(annotation, is_secret=True)
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
@@ -67,7 +69,7 @@ def _shape(annotation: Any) -> Shape:
         entry = _shape(get_args(inner)[1])
         return Shape(annotation, entries=entry if entry.fields or entry.has_secrets else None)
     _refuse_secrets(inner, get_args(inner))
-    return Shape(annotation)
+    return Shape(annotation, is_destination=any((mark.extra or {}).get("destination") for mark in marks))
 
 
 def _bare(annotation: Any) -> tuple[Any, list[msgspec.Meta]]:

@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from kernel.settings import SecretText, SettingsSpec
+from kernel.settings import Destination, SecretText, SettingsSpec
 
 ProviderId = Annotated[str, Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
 Url = Annotated[str, Meta(max_length=500, pattern=r"^$|^https?://[^\s\"'<>\\#]+$")]
+SecretUrl = Annotated[Destination, Meta(max_length=500, pattern=r"^$|^https?://[^\s\"'<>\\#]+$")]
 ClaimName = Annotated[str, Meta(min_length=1, max_length=100)]
 Scope = Annotated[str, Meta(max_length=200, pattern=r"^[!#-\[\]-~]+$")]
 Domain = Annotated[str, Meta(max_length=253, pattern=r"^[a-z0-9.-]+\.[a-z0-9-]+$")]
@@ -39,9 +40,9 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(max_length=100, description="As people know it: Google, Your school account.")] = ""
     kind: Annotated[Literal["oidc", "oauth2"], Meta(description="OpenID Connect, or plain OAuth 2.")] = "oidc"
-    issuer: Annotated[Url, Meta(description="Of OpenID Connect: exactly as the provider itself writes it.")] = ""
+    issuer: Annotated[SecretUrl, Meta(description="Of OpenID Connect: exactly as the provider itself writes it.")] = ""
     authorize_url: Annotated[Url, Meta(description="Of plain OAuth 2: where people sign in.")] = ""
-    token_url: Annotated[Url, Meta(description="Of plain OAuth 2: where the code is exchanged.")] = ""
+    token_url: Annotated[SecretUrl, Meta(description="Of plain OAuth 2: where the code is exchanged.")] = ""
     userinfo_url: Annotated[Url, Meta(description="Of plain OAuth 2: where it says who the user is.")] = ""
     emails_url: Annotated[Url, Meta(description="Of plain OAuth 2: where GitHub and its like list addresses.")] = ""
     client_id: Annotated[str, Meta(max_length=500, description="The name by which it knows this site.")] = ""

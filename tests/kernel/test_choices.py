@@ -10,14 +10,14 @@ from kernel.choices import Secrets, changed, masked, read, shown
 from kernel.errors import FieldError, Invalid
 from kernel.ids import new_id
 from kernel.keys import Keyring
-from kernel.settings import SecretText, SettingsSpec
+from kernel.settings import Destination, SecretText, SettingsSpec
 from tests.kernel.fakes import KEYRING
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """A part with a secret."""
 
-    host: str = ""
+    host: Destination = ""
     port: Annotated[int, Meta(ge=1, le=65_535)] = 25
     password: SecretText = ""
 
@@ -25,7 +25,7 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
 class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     """What stands in a mapping by name."""
 
-    issuer: str
+    issuer: Destination
     secret: Annotated[SecretText, Meta(max_length=20)] = ""
 
 
@@ -112,6 +112,27 @@ def test_secret_is_stored_encrypted_and_shown_to_nobody() -> None:
         "server": {"password": "***"},
         "providers": {"x": {"issuer": "i", "secret": "***"}},
     }
+
+
+def test_secret_is_given_again_where_it_would_be_sent_elsewhere() -> None:
+    """Else whoever may change settings, and never see a secret, has it sent to a server of their own."""
+    stored = change(
+        {},
+        server={"host": "a.test", "password": "swordfish"},
+        providers={"x": {"issuer": "https://a.test", "secret": "swordfish"}},
+    )
+    sentence = "Give it again: it would be sent to another server than the one that it was given for."
+
+    assert errors_of(stored, server={"host": "b.test"}) == [("mail.server.password", sentence)]
+    assert errors_of(stored, server={"host": "b.test", "password": "***"}) == [("mail.server.password", sentence)]
+    assert errors_of(stored, providers={"x": {"issuer": "https://b.test"}}) == [("mail.providers.x.secret", sentence)]
+    # By two steps neither: a server that is gone is not the one that comes.
+    assert errors_of(change(stored, server={"host": None}), server={"host": "b.test"}) == [
+        ("mail.server.password", sentence)
+    ]
+    given = change(stored, server={"host": "b.test", "password": "marlin"}, providers={"x": None})
+    assert options(given)[0].server == Server("b.test", 25, "marlin")
+    assert change(stored, server={"host": "b.test", "password": ""})["server"]["password"] == ""
 
 
 def test_stars_leave_a_secret_as_it_is_and_an_empty_text_takes_it_away() -> None:
