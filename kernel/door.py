@@ -386,7 +386,19 @@ def _query_names(handler: HTTPRouteHandler) -> frozenset[str] | None:
     return frozenset(names)
 
 
+def _line_of(address: str) -> str:
+    """Return by what callers from an address are counted: of IPv6 the /64, since each line has as many as it likes."""
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or ipaddress.IPv6Network((found, 64), strict=False))
+
+
 def _limits(door: str, rates: RateLimits, claims: AccessClaims | None, address: str) -> list[Limit]:
+    address = _line_of(address)
     if door == "login":
         return [Limit(f"login:address:{address}", "log", rates.login_per_minute)]
     caller = f"user:{claims.user_id}" if claims else f"address:{address}"

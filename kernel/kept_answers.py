@@ -27,6 +27,8 @@ ANY_TABLE = "*"
 """Stands for the tables that a transaction changed without a statement of ours, through the driver."""
 MOST_BYTES = 32 * 1024 * 1024
 _LARGEST_ANSWER = 1024 * 1024
+_EACH_BYTES = 1024
+"""What an answer takes beside its body: its place, headers and ETag. Else many small ones would fill the memory."""
 _KEPT = b"private, no-cache"
 
 Query = Sequence[tuple[str, str]]
@@ -104,10 +106,9 @@ class KeptAnswers:
         if len(answer.body) > _LARGEST_ANSWER or place in self._answers:
             return
         self._answers[place] = answer
-        self._bytes += len(answer.body)
+        self._bytes += _size(place, answer)
         while self._bytes > MOST_BYTES:
-            _, oldest = self._answers.popitem(last=False)
-            self._bytes -= len(oldest.body)
+            self._bytes -= _size(*self._answers.popitem(last=False))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -128,6 +129,10 @@ class KeptAnswers:
             await self._gate.tell_directory()
         else:
             await self._gate.change_content(tenant_id, sorted(names))
+
+
+def _size(place: tuple[Any, ...], answer: KeptAnswer) -> int:
+    return len(answer.body) + sum(len(part) for part in place if isinstance(part, str)) + _EACH_BYTES
 
 
 async def send_kept(answer: KeptAnswer, send: Send, *, known: bytes) -> None:

@@ -93,6 +93,17 @@ async def test_anonymous_requests_count_by_address_and_others_by_user(lab: Proce
     assert statuses == [200, 429, 200]
 
 
+async def test_addresses_of_one_line_count_as_one(lab: Process) -> None:
+    """Whoever has one IPv6 address has 2^64: each would begin anew to guess passwords."""
+    school = await lab.school(rates(login_per_minute=1))
+    addresses = ("2001:db8:1:2::7", "2001:db8:1:2:ffff::8", "2001:db8:1:3::7", "::ffff:198.51.100.9", "198.51.100.9")
+    clients = [await lab.client(school, address=each) for each in addresses]
+
+    answers = [await client.post("/lab/login", json=BODY) for client in clients]
+
+    assert [answer.status_code for answer in answers] == [200, 429, 200, 200, 429]
+
+
 async def test_redeeming_counts_per_user_and_per_address(lab: Process) -> None:
     school = await lab.school(rates(redeem_per_minute=2))
     here, there = await lab.client(school), await lab.client(school, address="198.51.100.7")

@@ -146,10 +146,14 @@ async def test_the_least_used_answers_are_forgotten_first(
     monkeypatch: pytest.MonkeyPatch, deployment: Deployment
 ) -> None:
     answers = KeptAnswers(deployment.gate, ())
-    monkeypatch.setattr(kept_answers, "MOST_BYTES", 100)
+    monkeypatch.setattr(kept_answers, "MOST_BYTES", 2_500)
     for number in range(3):
         answers.put((number,), KeptAnswer((), bytes(40), b""))
         answers.get((0,))
     assert [answers.get((number,)) is not None for number in range(3)] == [True, False, True]
     answers.put((3,), KeptAnswer((), bytes(2_000_000), b""))
     assert answers.get((3,)) is None
+    # Empty ones take room too: a stranger may ask for as many pages beyond the last as there are numbers.
+    for number in range(10):
+        answers.put(("", f"offset={number}"), KeptAnswer((), b"", b""))
+    assert [answers.get(("", f"offset={number}")) is not None for number in range(10)] == [False] * 8 + [True] * 2
