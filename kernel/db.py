@@ -135,7 +135,7 @@ class Db:
         self._position: int | None = None
         self._pooled: PoolProxiedConnection | None = None
         self._driver: asyncpg.Connection[Any] | None = None
-        self._always: list[tuple[Executable, dict[str, Any]]] = []
+        self._always: list[Callable[[Db], Awaitable[object]]] = []
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
 
     @property
@@ -217,7 +217,15 @@ class Db:
 
     def record_always(self, statement: Executable, /, **parameters: Any) -> None:
         """Keep a statement that must be written even if the request is refused and rolled back."""
-        self._always.append((statement, parameters))
+        self.do_always(lambda db: db.run(statement, **parameters))
+
+    def do_always(self, action: "Callable[[Db], Awaitable[object]]") -> None:
+        """Do at the end what must be done even if the request is refused and rolled back.
+
+        Args:
+            action: Gets the transaction in which it is done: this one, or a new one after the rollback.
+        """
+        self._always.append(action)
 
     def after_commit(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` once the transaction is committed; never when it is rolled back. Best effort."""
@@ -296,8 +304,8 @@ class Db:
 
     async def _commit(self) -> None:
         if not self._read_only:
-            for statement, parameters in self._always:
-                await self.run(statement, **parameters)
+            for action in self._always:
+                await action(self)
         driver, self._driver = self._driver, None
         if driver is None:
             return
@@ -407,10 +415,10 @@ class Database:
             return
         try:
             async with self.transaction(refused.origin, refused._tenant) as db:
-                for statement, parameters in refused._always:
-                    await db.run(statement, **parameters)
+                for action in refused._always:
+                    await action(db)
         except Exception:
-            log.exception("record_always.failed", rows=len(refused._always))
+            log.exception("record_always.failed", actions=len(refused._always))
 
     async def check(self) -> None:
         """Raise `DatabaseUnavailable` unless a transaction can begin."""

@@ -1,6 +1,7 @@
 """What other plugins may use of accounts."""
 
 from plugins.auth.actions.new_accounts import add_user, create_user
+from plugins.auth.actions.notices import tell
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.file_sections import FileSection
 from plugins.auth.permissions import ROLES, Role
@@ -22,6 +23,7 @@ __all__ = [
     "add_user",
     "create_user",
     "emails_by_id",
+    "tell",
     "user_ids_by_email",
     "users_by_id",
 ]

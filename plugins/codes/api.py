@@ -1,5 +1,5 @@
 """The door of codes for other plugins."""
 
-from plugins.codes.events import CodeRedeemed, CodesGenerated
+from plugins.codes.events import CodeRedeemed, CodesGenerated, CodeWasPaused
 
-__all__ = ["CodeRedeemed", "CodesGenerated"]
+__all__ = ["CodeRedeemed", "CodeWasPaused", "CodesGenerated"]

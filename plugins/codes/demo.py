@@ -10,7 +10,7 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.demo import DemoStep
 from plugins.codes.actions.codes import generate
-from plugins.codes.queries import access_codes
+from plugins.codes.queries.cards import access_codes
 from plugins.codes.schemas import GenerateRequest
 from plugins.codes.tables import CodeBatch
 from plugins.courses import api as courses

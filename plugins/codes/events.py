@@ -1,5 +1,6 @@
 """What has happened to codes."""
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -26,4 +27,15 @@ class CodeRedeemed(Event, frozen=True, kw_only=True):
     video_id: UUID | None
 
 
-EVENTS = (CodesGenerated, CodeRedeemed)
+class CodeWasPaused(Event, frozen=True, kw_only=True):
+    """Too many different people have failed on a code: nobody can redeem it for a while."""
+
+    name: ClassVar[str] = "codes.access_code.paused"
+    code_id: UUID
+    course_id: UUID
+    video_id: UUID | None
+    instructor_id: UUID | None
+    paused_until: datetime
+
+
+EVENTS = (CodesGenerated, CodeRedeemed, CodeWasPaused)

@@ -11,6 +11,9 @@ VIEW = Permission(
 UPDATE = Permission(
     "codes.access_code.update", "Change and deactivate access codes", {"admin": "any", "instructor": "own"}
 )
+VIEW_ATTEMPTS = Permission(
+    "codes.attempt.view", "See every attempt to redeem a code, and from which address", {"admin": "any"}
+)
 REDEEM = Permission("codes.access_code.redeem", "Redeem an access code", {"student": "any"})
 
-PERMISSIONS = (GENERATE, VIEW, UPDATE, REDEEM)
+PERMISSIONS = (GENERATE, VIEW, UPDATE, VIEW_ATTEMPTS, REDEEM)

@@ -6,14 +6,17 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
 from kernel.demo import DemoStep
-from kernel.events import Event
+from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
 from kernel.key_uses import KeyUse
+from kernel.mail import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from plugins.codes.demo import STEPS
 from plugins.codes.events import EVENTS
 from plugins.codes.key_uses import KEY_USES
+from plugins.codes.listeners import LISTENERS
+from plugins.codes.mails import MAIL_TEMPLATES
 from plugins.codes.permissions import PERMISSIONS
 from plugins.codes.personal_data import PERSONAL_DATA
 from plugins.codes.routes import ROUTES
@@ -49,6 +52,18 @@ def register_permissions() -> Sequence[Permission]:
 def register_events() -> Sequence[type[Event]]:
     """Return the events."""
     return EVENTS
+
+
+@hookimpl
+def register_listeners() -> Sequence[Listener]:
+    """Return the listeners."""
+    return LISTENERS
+
+
+@hookimpl
+def register_mail_templates() -> Sequence[MailTemplate]:
+    """Return the mails."""
+    return MAIL_TEMPLATES
 
 
 @hookimpl

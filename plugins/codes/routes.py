@@ -11,15 +11,17 @@ from kernel.db import Db
 from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
-from plugins.codes import queries
 from plugins.codes.actions import codes, exports, redemptions
-from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW
+from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW, VIEW_ATTEMPTS
+from plugins.codes.queries import attempts, cards
 from plugins.codes.schemas import (
+    AttemptCard,
     CodeCard,
     CodeDetails,
     ExportFormat,
     GeneratedBatch,
     GenerateRequest,
+    Outcome,
     Redeemed,
     RedeemRequest,
     RedemptionCard,
@@ -62,7 +64,7 @@ async def list_codes(
     is_active: bool | None = None,
 ) -> Page[CodeCard]:
     """List codes, newest first; an instructor's are those of their own courses."""
-    return await queries.access_codes(
+    return await cards.access_codes(
         db,
         actor,
         limit=limit,
@@ -97,10 +99,18 @@ async def export(
     return Response(document.body, media_type=document.content_type, headers=headers)
 
 
+@get("/access-codes/attempts", guards=[requires(VIEW_ATTEMPTS)], opt=reads_only(), operation_id="access_codes_attempts")
+async def list_attempts(
+    db: Db, limit: Limit = 20, offset: Offset = 0, outcome: Outcome | None = None
+) -> Page[AttemptCard]:
+    """List every attempt to redeem a code, those on no code too, latest first."""
+    return await attempts.all_attempts(db, outcome=outcome, limit=limit, offset=offset)
+
+
 @get("/access-codes/{code_id:uuid}", guards=[requires(VIEW)], operation_id="access_codes_get")
 async def get_code(db: Db, actor: Actor, code_id: UUID) -> CodeDetails:
     """Show one code."""
-    return await queries.access_code(db, actor, code_id)
+    return await cards.access_code(db, actor, code_id)
 
 
 @patch("/access-codes/{code_id:uuid}", guards=[requires(UPDATE)], operation_id="access_codes_update")
@@ -125,7 +135,20 @@ async def list_redemptions(
     db: Db, actor: Actor, code_id: UUID, limit: Limit = 20, offset: Offset = 0
 ) -> Page[RedemptionCard]:
     """List who redeemed a code, latest first."""
-    return await queries.redemptions(db, actor, code_id, limit=limit, offset=offset)
+    return await cards.redemptions(db, actor, code_id, limit=limit, offset=offset)
+
+
+@get(
+    "/access-codes/{code_id:uuid}/attempts",
+    guards=[requires(VIEW)],
+    opt=reads_only(),
+    operation_id="access_codes_attempts_on",
+)
+async def list_attempts_on(
+    db: Db, actor: Actor, code_id: UUID, limit: Limit = 20, offset: Offset = 0, outcome: Outcome | None = None
+) -> Page[AttemptCard]:
+    """List who tried a code, latest first."""
+    return await attempts.attempts_on(db, actor, code_id, outcome=outcome, limit=limit, offset=offset)
 
 
 ROUTES: list[HTTPRouteHandler] = [
@@ -137,4 +160,6 @@ ROUTES: list[HTTPRouteHandler] = [
     update,
     deactivate,
     list_redemptions,
+    list_attempts,
+    list_attempts_on,
 ]

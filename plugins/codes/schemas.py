@@ -13,6 +13,7 @@ from plugins.courses.api import Enrollment
 CodeType = Literal["single_use", "multi_use", "unlimited"]
 CodeKind = Literal["course", "video"]
 ExportFormat = Literal["csv", "xlsx", "pdf"]
+Outcome = Annotated[str, Meta(min_length=1, max_length=100)]
 Uses = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -41,6 +42,8 @@ class UpdateRequest(Body, frozen=True, kw_only=True):
     expires_at: Moment | None | UnsetType = UNSET
     max_uses: Uses | UnsetType = UNSET
     label: Label | None | UnsetType = UNSET
+    paused_until: None | UnsetType = UNSET
+    """Null ends a pause; a pause begins by itself alone."""
 
 
 class RedeemRequest(Body, frozen=True):
@@ -116,3 +119,17 @@ class RedemptionCard(Struct, frozen=True):
     user: UserRef | None
     redeemed_at: datetime
     ip_address: str | None | UnsetType = UNSET
+
+
+class AttemptCard(Struct, frozen=True):
+    """Somebody's attempt to redeem a code; the address is told only to who may see every code.
+
+    `outcome` is `codes.access_code.redeemed`, or the code of the refusal.
+    """
+
+    id: UUID
+    code_id: UUID | None
+    user: UserRef | None
+    outcome: str
+    attempted_at: datetime
+    ip_address: str | UnsetType = UNSET

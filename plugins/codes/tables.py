@@ -73,6 +73,7 @@ class AccessCode(Base):
     expires_at: Mapped[datetime | None]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     paused_until: Mapped[datetime | None]
+    failures_from: Mapped[datetime | None] = mapped_column(comment="earlier failures pause it no more")
     label: Mapped[str | None]
     allowed_emails: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     allowed_domains: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
@@ -106,6 +107,7 @@ class RedemptionAttempt(Base, audited=False, append_only=True):
         tenant_reference("code_id", "codes.access_codes", ondelete="SET NULL"),
         tenant_reference("user_id", "auth.users"),
         Index(None, "tenant_id", "code_id", "attempted_at"),
+        Index(None, "tenant_id", "outcome", "id"),
         Index(None, "tenant_id", "user_id"),
     )
 

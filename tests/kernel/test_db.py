@@ -134,6 +134,26 @@ async def test_record_always_is_written_after_a_refusal(school: School) -> None:
     assert await attempts(school) == ["one", "two"]
 
 
+async def test_do_always_is_done_after_a_refusal_with_what_it_brings_about(school: School) -> None:
+    ran: list[str] = []
+
+    async def done() -> None:
+        ran.append("after its commit")
+
+    async def action(db: Db) -> None:
+        await add(db, "kept")
+        db.after_commit(done)
+
+    with pytest.raises(Stop):
+        async with school.db() as refused:
+            await add(refused, "lost")
+            refused.do_always(action)
+            raise Stop
+
+    assert await names(school) == ["kept"]
+    assert ran == ["after its commit"]
+
+
 async def test_record_always_is_written_once_with_the_success_it_belongs_to(school: School) -> None:
     async with school.db() as db:
         db.record_always(ADD_ATTEMPT, what="one")

@@ -90,6 +90,7 @@ OWN_PATH: dict[str, Body] = {
     "access_codes_update": lambda ids: {"is_active": False},
     "access_codes_deactivate": NO_BODY,
     "access_codes_redemptions": NO_BODY,
+    "access_codes_attempts_on": NO_BODY,
     "tasks_get": NO_BODY,
     "tenants_get": NO_BODY,
     "tenants_update": lambda ids: {"name": "Taken"},
@@ -128,6 +129,7 @@ REFUSED_AT_ALL = {
         "sections_delete", "videos_create", "videos_update", "videos_delete", "access_codes_generate",
         "materials_create", "materials_update", "materials_delete",
         "access_codes_get", "access_codes_update", "access_codes_deactivate", "access_codes_redemptions",
+        "access_codes_attempts_on",
     },
 }  # fmt: skip
 OPERATORS = {"tenants_get", "tenants_update", "tenants_delete", "tenants_plugins"}
@@ -139,6 +141,7 @@ LISTS = (
     "/courses?status=published",
     "/categories",
     "/access-codes",
+    "/access-codes/attempts",
     "/enrollments",
     "/materials",
     "/users/me/identities",
@@ -161,7 +164,7 @@ NO_IDS = {
     "auth_providers", "users_me_identities", "users_me_identities_link",
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
     "courses_list", "materials_list", "categories_list", "enrollments_list", "access_codes_list",
-    "media_upload_video", "media_upload_image", "media_upload_file",
+    "access_codes_attempts", "media_upload_video", "media_upload_image", "media_upload_file",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip
 

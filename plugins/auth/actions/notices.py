@@ -1,4 +1,4 @@
-"""Telling people by mail what has changed about how they sign in."""
+"""Telling people by mail what they did not do themselves, or should know that they did."""
 
 from uuid import UUID
 
@@ -10,7 +10,14 @@ from plugins.auth.queries.recipients import recipient_by_id
 
 
 async def tell(db: Db, user_id: UUID, template: MailTemplate, **values: str) -> None:
-    """Mail a notice to an account's owner; what changed stays changed where no mail can reach them."""
+    """Mail a notice to an account's owner; what changed stays changed where no mail can reach them.
+
+    Args:
+        db: The transaction.
+        user_id: Of the account; nobody is told where there is none.
+        template: What to say.
+        values: Of its placeholders besides `first_name`; `link` leads to a new password unless it is given.
+    """
     account = await recipient_by_id(db, user_id)
     if account is None:
         return

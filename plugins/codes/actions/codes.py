@@ -22,10 +22,11 @@ from kernel.events import publish
 from kernel.ids import new_id
 from kernel.keys import Keyring
 from kernel.tables import normalised
-from plugins.codes import queries, rules
+from plugins.codes import rules
 from plugins.codes.errors import TermsInvalid, UsesAlreadyTaken
 from plugins.codes.events import CodesGenerated
 from plugins.codes.permissions import GENERATE, UPDATE
+from plugins.codes.queries import cards
 from plugins.codes.schemas import CodeCard, CodeDetails, CodeKind, GeneratedBatch, GenerateRequest, UpdateRequest
 from plugins.codes.tables import AccessCode, CodeBatch
 from plugins.courses import api as courses
@@ -175,8 +176,8 @@ def _seal(keyring: Keyring, tenant_id: UUID, count: int) -> list[Sealed]:
     sealed = []
     for _ in range(count):
         code_id, code = new_id(), rules.new_code()
-        _, lookup = keyring.mac("code-lookup", queries.lookup_text(tenant_id, code))
-        display = keyring.encrypt("code-display", code.encode(), queries.display_context(tenant_id, code_id))
+        _, lookup = keyring.mac("code-lookup", cards.lookup_text(tenant_id, code))
+        display = keyring.encrypt("code-display", code.encode(), cards.display_context(tenant_id, code_id))
         sealed.append(Sealed(code_id, code, lookup, display))
     return sealed
 
@@ -216,7 +217,7 @@ def _update(columns: tuple[str, ...], is_limited: bool) -> Executable:
         statement = statement.where(
             AccessCode.type == "multi_use", AccessCode.current_uses <= bindparam("new_max_uses")
         )
-    return statement.returning(*queries.DETAILS)
+    return statement.returning(*cards.DETAILS)
 
 
 async def update_code(db: Db, actor: Actor, code_id: UUID, change: UpdateRequest) -> CodeDetails:
@@ -231,15 +232,18 @@ async def update_code(db: Db, actor: Actor, code_id: UUID, change: UpdateRequest
     """
     changes = {name: value for name, value in structs.asdict(change).items() if value is not UNSET}
     if not changes:
-        return await queries.access_code(db, actor, code_id, UPDATE)
+        return await cards.access_code(db, actor, code_id, UPDATE)
     if change.expires_at is not UNSET:
         rules.check_expiry(change.expires_at, clock.now())
+    if change.paused_until is None:
+        # Otherwise the next stranger would pause it again.
+        changes["failures_from"] = clock.now()
     owner = actor.limited_to(UPDATE)
     statement = _update(tuple(changes), owner is not None)
     parameters = {f"new_{name}": value for name, value in changes.items()} | ({"owner": owner} if owner else {})
     changed = await db.row(CodeDetails, statement, code_id=code_id, **parameters)
     if changed is None:
-        present = await queries.access_code(db, actor, code_id, UPDATE)
+        present = await cards.access_code(db, actor, code_id, UPDATE)
         rules.check_takes_maximum(present.type)
         raise UsesAlreadyTaken
-    return queries.readable(db, changed)
+    return cards.readable(db, changed)

@@ -11,8 +11,8 @@ from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
 from kernel.spreadsheets import Cell, csv_lines, xlsx_book
-from plugins.codes import queries
 from plugins.codes.errors import ExportTooLarge
+from plugins.codes.queries.cards import exported_codes
 from plugins.codes.schemas import ExportedCode, ExportFormat
 from plugins.codes.sheets import MOST_CARDS, Card, card_sheet
 
@@ -52,7 +52,7 @@ async def export_codes(
     """
     most = MOST_CARDS if kind == "pdf" else MOST_CODES
     filters = {"course_id": course_id, "video_id": video_id, "batch_id": batch_id, "is_active": is_active}
-    codes = await queries.exported_codes(db, actor, most=most + 1, filters=filters)
+    codes = await exported_codes(db, actor, most=most + 1, filters=filters)
     if len(codes) > most:
         raise ExportTooLarge(f"A document of this kind holds {most} codes. Export a batch, or fewer of them.")
     told = {name: str(value) for name, value in filters.items() if value is not None}

@@ -4,7 +4,7 @@ Who may redeem which code is decided in `rules`; what a course or video then ope
 """
 
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,9 +18,11 @@ from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.events import publish
 from kernel.ids import new_id
 from plugins.auth import api as auth
-from plugins.codes import queries, rules
+from plugins.codes import rules
+from plugins.codes.actions.attempts import record_refusal
 from plugins.codes.errors import CodeAlreadyRedeemed, CodeExhausted, CodeNotForYou, CodeUnknown
 from plugins.codes.events import CodeRedeemed
+from plugins.codes.queries import cards
 from plugins.codes.schemas import CodeKind, Redeemed
 from plugins.codes.tables import AccessCode, CodeRedemption, RedemptionAttempt
 from plugins.courses import api as courses
@@ -47,8 +49,6 @@ _INSERT_REDEMPTION = (
     .on_conflict_do_nothing(index_elements=["tenant_id", "code_id", "user_id"])
     .returning(CodeRedemption.id)
 )
-_ATTEMPT = ("code_id", "user_id", "ip_address", "outcome")
-_INSERT_ATTEMPT = insert(RedemptionAttempt).values({name: bindparam(name) for name in _ATTEMPT})
 # The hot row, touched last and shortly; that it was taken is logged in the same breath.
 _TAKEN = (
     update(AccessCode)
@@ -117,13 +117,8 @@ async def redeem(db: Db, actor: Actor, *, code: str) -> Redeemed:
         await _check(db, actor, found)
         return await _take(db, actor, found)
     except (Conflict, Forbidden, NotFound) as refusal:
-        db.record_always(
-            _INSERT_ATTEMPT,
-            code_id=found.id if found else None,
-            user_id=actor.id,
-            ip_address=actor.address,
-            outcome=refusal.code,
-        )
+        record = partial(record_refusal, actor=actor, code_id=found.id if found else None, refusal=refusal)
+        db.do_always(record)
         raise
 
 
@@ -140,7 +135,7 @@ async def _find(db: Db, actor: Actor, text: str) -> FoundCode | None:
     if code is None:
         return None
     # Under every living key: a code stays as it was printed when the keys are changed.
-    macs = db.deployment.keyring.macs("code-lookup", queries.lookup_text(db.tenant_id, code))
+    macs = db.deployment.keyring.macs("code-lookup", cards.lookup_text(db.tenant_id, code))
     lookups = {f"lookup_{number}": mac for number, (_, mac) in enumerate(macs)}
     return await db.row(FoundCode, by_lookup(len(lookups)), **lookups, user_id=actor.id)
 

@@ -19,6 +19,8 @@ MAY: Mapping[str, Mapping[str, int]] = {
     "GET export": {**VIEWED, "other": 200, "foreign": 200},
     "GET code": VIEWED,
     "GET redemptions": VIEWED,
+    "GET attempts": VIEWED,
+    "GET log": {**VIEWED, "owner": 403, "other": 403, "foreign": 200},
     "PATCH code": VIEWED,
     "DELETE code": {**VIEWED, "admin": 204, "owner": 204},
 }
@@ -47,6 +49,8 @@ async def knock(client: httpx.AsyncClient, route: str, course_id: UUID, code: di
         "redeem": "/access-codes/redeem",
         "list": "/access-codes",
         "export": "/access-codes/export",
+        "attempts": f"/access-codes/{code['id']}/attempts",
+        "log": "/access-codes/attempts",
         "redemptions": f"/access-codes/{code['id']}/redemptions",
         "code": f"/access-codes/{code['id']}",
     }[what]

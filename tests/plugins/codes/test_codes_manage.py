@@ -152,7 +152,8 @@ async def test_other_changes_are_refused(classroom: Classroom) -> None:
         ("kernel.invalid", {"is_active": None}),
         ("kernel.invalid", {"type": "unlimited"}),
         ("kernel.invalid", {"current_uses": 0}),
-        ("kernel.invalid", {"paused_until": None}),
+        ("kernel.invalid", {"paused_until": "2099-01-01T00:00:00Z"}),
+        ("kernel.invalid", {"failures_from": None}),
         ("kernel.invalid", {"allowed_emails": []}),
     ]
 

@@ -1,0 +1,1 @@
+"""Reads of codes: what those who hand them out see."""
