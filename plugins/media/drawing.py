@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image, ImageCms, ImageOps
 
-from plugins.media.rules.pictures import MOST_PIXELS, NO_PICTURE, TOO_MANY_PIXELS
+from plugins.media.rules.pictures import MOST_PIXELS, MOST_TALL, NO_PICTURE, TOO_MANY_PIXELS, WIDTHS
 from plugins.media.schemas import Drawn
 
 _MEMORY_BYTES = 2 * 1024**3
@@ -31,7 +31,7 @@ def main(source: str, folder: str) -> int:
                 return TOO_MANY_PIXELS
             kind = str(opened.format)
             picture = _plain(opened)
-        drawn = [_picture(picture, kind, Path(folder))]
+        drawn = [_picture(picture, kind, Path(folder)), *(_thumbnail(picture, each, Path(folder)) for each in WIDTHS)]
     except Image.DecompressionBombError:
         return TOO_MANY_PIXELS
     except Exception:  # noqa: BLE001 - whatever a picture makes the decoder raise, it is none
@@ -92,6 +92,15 @@ def _picture(picture: Image.Image, kind: str, folder: Path) -> Drawn:
         picture.save(folder / "picture", "PNG", optimize=False)
     stored = {"JPEG": "image/jpeg", "WEBP": "image/webp"}.get(kind, "image/png")
     return Drawn("picture", stored, picture.width, picture.height)
+
+
+def _thumbnail(picture: Image.Image, width: int, folder: Path) -> Drawn:
+    """Write the picture no wider than that; a narrower one keeps its size."""
+    small = picture.copy()
+    small.thumbnail((width, MOST_TALL), Image.Resampling.LANCZOS)
+    name = f"w{width}.webp"
+    small.save(folder / name, "WEBP", quality=80)
+    return Drawn(name, "image/webp", small.width, small.height)
 
 
 if __name__ == "__main__":

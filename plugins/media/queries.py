@@ -3,10 +3,11 @@
 Who may see a file is decided by whoever asks for its address.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, or_, select
+from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, or_, select
 
 from kernel import clock
 from kernel.auth import Actor
@@ -14,8 +15,8 @@ from kernel.db import Db
 from kernel.errors import Unauthenticated
 from kernel.storage import Disposition, sign_media_url
 from plugins.media.errors import FileNotFound
-from plugins.media.schemas import FileKind, FileRef, SignedUrl, UploadedFile
-from plugins.media.tables import File
+from plugins.media.schemas import FileKind, FileRef, RenditionRef, Served, SignedUrl, UploadedFile
+from plugins.media.tables import File, Rendition
 
 URL_TTL = timedelta(hours=4)
 """Source: product document 5.3.4."""
@@ -37,7 +38,25 @@ _BY_ID = _FILES.where(
     or_(bindparam("owner", type_=Uuid).is_(None), File.owner_id == bindparam("owner")),
     or_(bindparam("kind", type_=Text).is_(None), File.kind == bindparam("kind")),
 )
-_BY_KEY = _FILES.where(File.storage_key == bindparam("key"))
+_FILE_BY_KEY = select(File.storage_key, File.size, File.sha256, File.created_at).where(
+    File.storage_key == bindparam("key")
+)
+_PART_BY_KEY = select(Rendition.storage_key, Rendition.size, Rendition.sha256, Rendition.created_at).where(
+    Rendition.storage_key == bindparam("key")
+)
+_RENDITIONS = (
+    select(
+        Rendition.file_id,
+        Rendition.name,
+        Rendition.storage_key,
+        Rendition.content_type,
+        Rendition.size,
+        Rendition.width,
+        Rendition.height,
+    )
+    .where(Rendition.file_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    .order_by(Rendition.name)
+)
 
 
 async def file_by_id(db: Db, file_id: UUID, *, owner_id: UUID | None = None, kind: FileKind | None = None) -> FileRef:
@@ -58,16 +77,24 @@ async def file_by_id(db: Db, file_id: UUID, *, owner_id: UUID | None = None, kin
     return file
 
 
-async def file_by_key(db: Db, key: str) -> FileRef:
-    """Return the file under a storage key.
+async def served_by_key(db: Db, key: str) -> Served:
+    """Return what is under a storage key: a file, or something that was made of one.
 
     Raises:
-        FileNotFound: There is none in this tenant.
+        FileNotFound: There is nothing in this tenant.
     """
-    file = await db.row(FileRef, _BY_KEY, key=key)
-    if file is None:
+    served = await db.row(Served, _PART_BY_KEY if key.count("/") > 1 else _FILE_BY_KEY, key=key)
+    if served is None:
         raise FileNotFound
-    return file
+    return served
+
+
+async def renditions_by_file(db: Db, file_ids: Sequence[UUID]) -> dict[UUID, dict[str, RenditionRef]]:
+    """Return what was made of these files, by file and name; of what is no file here, nothing."""
+    found: dict[UUID, dict[str, RenditionRef]] = {}
+    for rendition in await db.rows(RenditionRef, _RENDITIONS, ids=list(file_ids)):
+        found.setdefault(rendition.file_id, {})[rendition.name] = rendition
+    return found
 
 
 def signed_url(db: Db, actor: Actor, file: FileRef, *, disposition: Disposition = "inline") -> SignedUrl:
@@ -76,6 +103,19 @@ def signed_url(db: Db, actor: Actor, file: FileRef, *, disposition: Disposition 
     Raises:
         Unauthenticated: Nobody is signed in.
     """
+    return _signed(db, actor, file.storage_key, file.content_type, file.filename, disposition)
+
+
+def rendition_url(db: Db, actor: Actor, rendition: RenditionRef) -> SignedUrl:
+    """Return an address of something that was made of a file, as `signed_url` does of the file.
+
+    Raises:
+        Unauthenticated: Nobody is signed in.
+    """
+    return _signed(db, actor, rendition.storage_key, rendition.content_type, rendition.name, "inline")
+
+
+def _signed(db: Db, actor: Actor, key: str, content_type: str, filename: str, disposition: Disposition) -> SignedUrl:
     if actor.session_id is None:
         raise Unauthenticated
     expires_at = (clock.now() + URL_TTL).replace(microsecond=0)
@@ -84,16 +124,18 @@ def signed_url(db: Db, actor: Actor, file: FileRef, *, disposition: Disposition 
         tenant_id=db.tenant_id,
         user_id=actor.id,
         session_id=actor.session_id,
-        key=file.storage_key,
+        key=key,
         expires_at=expires_at,
-        content_type=file.content_type,
-        filename=file.filename,
+        content_type=content_type,
+        filename=filename,
         disposition=disposition,
     )
     return SignedUrl(url, expires_at)
 
 
-def uploaded_file(db: Db, actor: Actor, file: FileRef) -> UploadedFile:
+async def uploaded_file(db: Db, actor: Actor, file: FileRef) -> UploadedFile:
     """Return a file as its owner sees it."""
     url = signed_url(db, actor, file).url
-    return UploadedFile(file.id, file.kind, file.filename, file.content_type, file.size, file.sha256, url)
+    made = (await renditions_by_file(db, [file.id])).get(file.id, {}) if file.kind == "image" else {}
+    thumbnails = {name: rendition_url(db, actor, each).url for name, each in made.items()}
+    return UploadedFile(file.id, file.kind, file.filename, file.content_type, file.size, file.sha256, url, thumbnails)

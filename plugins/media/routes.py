@@ -80,7 +80,7 @@ async def _upload(
 ) -> UploadedFile:
     part = await file_part(request, max_bytes=most_bytes)
     file = await store_file(db, actor, kind=kind, filename=part.filename, chunks=part.chunks, max_bytes=most_bytes)
-    return queries.uploaded_file(db, actor, file)
+    return await queries.uploaded_file(db, actor, file)
 
 
 @route(
@@ -102,15 +102,15 @@ async def read_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> AS
     grant = verify_media_url(keyring, key=key, query=query, tenant_id=db.tenant_id, now=clock.now())
     if (grant.user_id, grant.session_id) != (actor.user_id, actor.session_id):
         raise AddressOfAnother
-    file = await queries.file_by_key(db, key)
+    served = await queries.served_by_key(db, key)
     return ranged_response(
         db.deployment.storage,
         StoredObject(
             key=key,
-            size_bytes=file.size,
-            sha256=file.sha256,
+            size_bytes=served.size,
+            sha256=served.sha256,
             content_type=grant.content_type,
-            modified_at=file.created_at,
+            modified_at=served.created_at,
         ),
         headers=request.headers,
         method=request.method,

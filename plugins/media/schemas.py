@@ -23,6 +23,27 @@ class FileRef(Struct, frozen=True):
     created_at: datetime
 
 
+class RenditionRef(Struct, frozen=True):
+    """Something that was made of a file, by its name; the sizes in pixels are those of a picture."""
+
+    file_id: UUID
+    name: str
+    storage_key: str
+    content_type: str
+    size: int
+    width: int | None
+    height: int | None
+
+
+class Served(Struct, frozen=True):
+    """What has to be known of a file, or of something made of it, to send its bytes."""
+
+    storage_key: str
+    size: int
+    sha256: str
+    created_at: datetime
+
+
 class UploadedFile(Struct, frozen=True):
     """A file for whoever has uploaded it, with an address of a few hours."""
 
@@ -33,6 +54,8 @@ class UploadedFile(Struct, frozen=True):
     size: int
     sha256: str
     url: str
+    thumbnails: dict[str, str]
+    """Addresses by name (`w320.webp`); of pictures alone."""
 
 
 class SignedUrl(Struct, frozen=True):

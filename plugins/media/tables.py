@@ -31,6 +31,27 @@ class File(Base):
     storage_key: Mapped[str]
 
 
+class Rendition(Base, audited=False):
+    """Something that was made of a file, such as a thumbnail; the sizes in pixels are those of a picture."""
+
+    __tablename__ = "renditions"
+    __table_args__ = (
+        tenant_unique("file_id", "name"),
+        tenant_unique("storage_key"),
+        tenant_reference("file_id", "media.files"),
+        CheckConstraint("size > 0", name="size"),
+    )
+
+    file_id: Mapped[UUID]
+    name: Mapped[str]
+    storage_key: Mapped[str]
+    content_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+
+
 class Upload(Base, audited=False):
     """An upload under way, so that its bytes are found and removed if its process dies."""
 

@@ -2,7 +2,7 @@
 
 from kernel.db import Db
 from kernel.tasks import NoPayload, Task
-from plugins.media.actions.files import remove_abandoned_uploads
+from plugins.media.actions.uploads import remove_abandoned_uploads
 
 
 async def _remove(db: Db, _payload: NoPayload) -> None:

@@ -1,39 +1,23 @@
-"""What stores files and removes what was left of uploads.
+"""Stores files; how an upload under way is remembered stands in `uploads`."""
 
-Bytes are no part of a transaction, so an upload is remembered before they are written and forgotten in the transaction
-that makes the file: whatever dies in between is swept away by `remove_abandoned_uploads`.
-"""
-
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-import structlog
 from anyio import CancelScope
-from sqlalchemy import DateTime, bindparam, delete, insert
+from sqlalchemy import bindparam, insert
 
-from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db, OutcomeUnknown
 from kernel.ids import new_id
 from kernel.storage import StoredObject, safe_filename
-from plugins.media.actions.pictures import drawn_anew
-from plugins.media.errors import UploadAborted
+from plugins.media.actions.pictures import Drawing, drawn_anew
+from plugins.media.actions.renditions import add_rendition
+from plugins.media.actions.uploads import discard_upload, forget_upload, remember_upload
 from plugins.media.queries import FILE_COLUMNS
 from plugins.media.rules.inspecting import HEAD_BYTES, Inspection, extension, inspection
 from plugins.media.schemas import FileKind, FileRef
-from plugins.media.tables import File, Upload
+from plugins.media.tables import File
 
-ABANDONED_AFTER = timedelta(days=1)
-log = structlog.get_logger(__name__)
-
-_REMEMBER = insert(Upload).values(id=bindparam("id"), owner_id=bindparam("owner"), storage_key=bindparam("storage_key"))
-_FORGET = delete(Upload).where(Upload.id == bindparam("upload"))
-_FORGET_ABANDONED = (
-    delete(Upload)
-    .where(Upload.created_at < bindparam("before", type_=DateTime(timezone=True)))
-    .returning(Upload.storage_key)
-)
 _ADD_FILE = (
     insert(File)
     .values(
@@ -72,9 +56,9 @@ async def store_file(
     if kind != "image":
         return await _store(db, actor, kind, filename, _passing_by(whole, seen), seen, max_bytes)
     async with drawn_anew(whole, max_bytes=max_bytes) as drawings:
-        picture = drawings[0]
+        picture, *thumbnails = drawings
         seen = Inspection(picture.facts.content_type)
-        return await _store(db, actor, kind, filename, picture.chunks(), seen, picture.path.stat().st_size)
+        return await _store(db, actor, kind, filename, picture.chunks(), seen, picture.size_bytes, thumbnails)
 
 
 async def _store(
@@ -85,25 +69,39 @@ async def _store(
     chunks: AsyncIterator[bytes],
     seen: Inspection,
     max_bytes: int,
+    thumbnails: Sequence[Drawing] = (),
 ) -> FileRef:
     """Store the bytes, and then the file; `seen` knows its type for certain when the bytes have been read."""
-    ending = extension(seen.content_type)
     file_id = new_id()
-    key = f"{db.tenant_id}/{file_id}.{ending}"
-    async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
-        await writing.run(_REMEMBER, id=file_id, owner=actor.id, storage_key=key)
+    key = f"{db.tenant_id}/{file_id}.{extension(seen.content_type)}"
+    storage = db.deployment.storage
+    await remember_upload(db, actor, file_id, key)
     try:
-        stored = await db.deployment.storage.put(key, chunks, content_type=seen.content_type, max_bytes=max_bytes)
+        stored = await storage.put(key, chunks, content_type=seen.content_type, max_bytes=max_bytes)
         content_type = seen.end()
+        parts = [await _put_thumbnail(db, file_id, thumbnail) for thumbnail in thumbnails]
         name = safe_filename(filename) or f"{kind}.{extension(content_type)}"
-        return await _add_file(db, actor, file_id, kind, name, content_type, stored)
+        async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
+            await forget_upload(writing, file_id)
+            file = await _add_file(writing, actor, file_id, kind, name, content_type, stored)
+            for thumbnail, part in zip(thumbnails, parts, strict=True):
+                facts = thumbnail.facts
+                await add_rendition(writing, file_id, facts.name, part, width=facts.width, height=facts.height)
+        return file
     except OutcomeUnknown:
         # Perhaps the file is there; if it is not, the upload is still remembered.
         raise
     except BaseException:
         with CancelScope(shield=True):
-            await _discard(db, file_id, key)
+            await discard_upload(db, file_id, key)
         raise
+
+
+async def _put_thumbnail(db: Db, file_id: UUID, thumbnail: Drawing) -> StoredObject:
+    key = f"{db.tenant_id}/{file_id}/{thumbnail.facts.name}"
+    content_type = thumbnail.facts.content_type
+    storage = db.deployment.storage
+    return await storage.put(key, thumbnail.chunks(), content_type=content_type, max_bytes=thumbnail.size_bytes)
 
 
 async def _passing_by(chunks: AsyncIterator[bytes], seen: Inspection) -> AsyncIterator[bytes]:
@@ -115,40 +113,19 @@ async def _passing_by(chunks: AsyncIterator[bytes], seen: Inspection) -> AsyncIt
 async def _add_file(
     db: Db, actor: Actor, file_id: UUID, kind: FileKind, filename: str, content_type: str, stored: StoredObject
 ) -> FileRef:
-    async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
-        if not await writing.run(_FORGET, upload=file_id):
-            raise UploadAborted("The upload took longer than a day.")
-        files = await writing.rows(
-            FileRef,
-            _ADD_FILE,
-            id=file_id,
-            owner=actor.id,
-            kind=kind,
-            filename=filename,
-            content_type=content_type,
-            size=stored.size_bytes,
-            sha256=stored.sha256,
-            storage_key=stored.key,
-        )
+    files = await db.rows(
+        FileRef,
+        _ADD_FILE,
+        id=file_id,
+        owner=actor.id,
+        kind=kind,
+        filename=filename,
+        content_type=content_type,
+        size=stored.size_bytes,
+        sha256=stored.sha256,
+        storage_key=stored.key,
+    )
     return files[0]
-
-
-async def _discard(db: Db, file_id: UUID, key: str) -> None:
-    """Remove at once what is left of an upload; if that fails too, the sweep does it later."""
-    try:
-        await db.deployment.storage.delete(key)
-        async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
-            await writing.run(_FORGET, upload=file_id)
-    except Exception:
-        log.exception("upload.discard_failed", key=key)
-
-
-async def remove_abandoned_uploads(db: Db) -> int:
-    """Remove what uploads of processes that died have left; return how many there were."""
-    keys = await db.values(_FORGET_ABANDONED, before=clock.now() - ABANDONED_AFTER)
-    for key in keys:
-        await db.deployment.storage.delete(key)
-    return len(keys)
 
 
 async def _split(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:

@@ -34,6 +34,11 @@ class Drawing(msgspec.Struct, frozen=True):
     path: Path
     facts: Drawn
 
+    @property
+    def size_bytes(self) -> int:
+        """How long it is."""
+        return self.path.stat().st_size
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give its bytes."""
         async with await open_file(self.path, "rb") as file:

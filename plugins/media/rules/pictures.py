@@ -4,6 +4,9 @@ from typing import Final
 
 EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 """Of what is stored; a GIF becomes a PNG."""
+WIDTHS: Final = (320, 640)
+"""Of thumbnails, in pixels."""
+MOST_TALL: Final = 4096
 MOST_PIXELS: Final = 40_000_000
 NO_PICTURE, TOO_MANY_PIXELS = 2, 3
 """How `drawing` ends; with any other code but 0 by a fault of ours, by a signal because of the picture."""

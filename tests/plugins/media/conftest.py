@@ -68,7 +68,7 @@ def leftovers(settings: Settings) -> Leftovers:
 
     async def count(school: School) -> tuple[int, int, int]:
         folder = root / str(school.id)
-        objects = len(list(folder.rglob("*"))) if folder.exists() else 0
+        objects = len([path for path in folder.rglob("*") if path.is_file()]) if folder.exists() else 0
         incoming = len(list((root / ".incoming").iterdir()))
         async with school.db() as db:
             driver = await db.driver()

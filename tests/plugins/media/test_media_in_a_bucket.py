@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from kernel.testing import App, AppFactory, Person, School
-from tests.plugins.media.conftest import form, mp4, read, upload
+from tests.plugins.media.conftest import form, mp4, picture, read, upload
 from tests.s3 import S3Server, s3_server
 
 __all__ = ["s3_server"]
@@ -37,6 +37,18 @@ async def test_an_address_leads_to_the_bucket_and_only_its_session_is_led(
     assert part.headers["content-type"] == "video/mp4"
     assert (await read(student, school, url)).status_code == 403
     assert (await anonymous.get(f"http://{school.host}{url}")).status_code == 401
+
+
+async def test_thumbnails_are_in_the_bucket_too(school: School, student: Person) -> None:
+    file = await upload(student, picture(1000, 500), kind="image")
+    redirect = await read(student, school, file["thumbnails"]["w320.webp"])
+    async with httpx.AsyncClient() as browser:
+        answer = await browser.get(redirect.headers["location"])
+    assert (answer.headers["content-type"], answer.content[8:12]) == ("image/webp", b"WEBP")
+    storage: Any = school.deployment.storage
+    keys = sorted([key async for key in storage.list_keys(f"{school.id}/")])
+    stem = f"{school.id}/{file['id']}"
+    assert keys == [f"{stem}.png", f"{stem}/w320.webp", f"{stem}/w640.webp"]
 
 
 async def test_a_refused_upload_leaves_nothing_in_the_bucket(school: School, instructor: Person) -> None:

@@ -2,14 +2,20 @@
 
 import sys
 from io import BytesIO
+from typing import Any
+from uuid import UUID
 from zlib import compress, crc32
 
+import httpx
 import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from kernel.ids import new_id
+from kernel.storage import StorageUnavailable
 from kernel.testing import Person, School
 from plugins.media.actions import pictures
+from plugins.media.queries import renditions_by_file
 from tests.plugins.media.conftest import Leftovers, form, picture, read, upload
 
 MARK = b"Konrad was here"
@@ -75,7 +81,7 @@ async def test_picture_is_drawn_anew_without_what_was_hidden_in_it(
         assert not {"icc_profile", "comment", "Comment", "exif"} & set(drawn.info)
         red, green, blue = drawn.convert("RGB").getpixel((20, 20))  # type: ignore[misc]
         assert (red > 200, max(green, blue) < 60) == (True, True)
-    assert await leftovers(school) == (len(SENT), len(SENT), 0)
+    assert await leftovers(school) == (3 * len(SENT), len(SENT), 0)
 
 
 async def test_picture_stands_upright(school: School, student: Person) -> None:
@@ -85,6 +91,63 @@ async def test_picture_stands_upright(school: School, student: Person) -> None:
     kept = await read(student, school, (await upload(student, sent, kind="image"))["url"])
     drawn = Image.open(BytesIO(kept.content))
     assert [drawn.getpixel((0, row)) for row in range(2)] == [(0, 0, 255), (255, 0, 0)]
+
+
+async def test_thumbnails_are_webp_no_wider_than_they_say(school: School, student: Person) -> None:
+    wide, narrow = picture(1000, 500, "JPEG"), picture(100, 50, mode="RGBA", colour="#ff000000")
+    found = []
+    for sent in (wide, narrow):
+        thumbnails = (await upload(student, sent, kind="image"))["thumbnails"]
+        for name, url in thumbnails.items():
+            answer = await read(student, school, url)
+            drawn = Image.open(BytesIO(answer.content))
+            found.append((name, answer.headers["content-type"], drawn.format, drawn.mode, drawn.size))
+            assert answer.headers["content-disposition"] == f'inline; filename="{name}"'
+    assert found == [
+        ("w320.webp", "image/webp", "WEBP", "RGB", (320, 160)),
+        ("w640.webp", "image/webp", "WEBP", "RGB", (640, 320)),
+        ("w320.webp", "image/webp", "WEBP", "RGBA", (100, 50)),
+        ("w640.webp", "image/webp", "WEBP", "RGBA", (100, 50)),
+    ]
+
+
+async def test_thumbnail_serves_its_session_alone(
+    school: School, other_school: School, student: Person, anonymous: httpx.AsyncClient
+) -> None:
+    url = (await upload(student, picture(), kind="image"))["thumbnails"]["w320.webp"]
+    assert (await read(student, school, url, Range="bytes=0-3")).content == b"RIFF"
+    assert (await anonymous.get(f"http://{school.host}{url}")).status_code == 401
+    assert (await read(await school.person("admin"), school, url)).json()["code"] == "media.address_of_another"
+    assert (await read(await other_school.person("admin"), other_school, url)).status_code == 404
+    other = await read(student, school, url.replace("w320", "w640"))
+    assert (other.status_code, other.json()["code"]) == (403, "kernel.media_url_invalid")
+
+
+async def test_what_was_made_of_files_is_found_in_bulk(school: School, student: Person) -> None:
+    ids = [UUID((await upload(student, picture(), kind="image"))["id"]) for _ in range(2)]
+    async with school.db() as db:
+        one, all_of_them = (await renditions_by_file(db, ids[:1]), await renditions_by_file(db, [*ids, new_id()]))
+    assert (list(one), list(all_of_them)) == (ids[:1], ids)
+    assert [(name, each.width, each.height) for name, each in one[ids[0]].items()] == [
+        ("w320.webp", 60, 40),
+        ("w640.webp", 60, 40),
+    ]
+
+
+async def test_what_fails_at_the_second_thumbnail_leaves_nothing(
+    school: School, student: Person, leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = school.deployment.storage.put
+
+    async def failing(key: str, chunks: Any, **options: Any) -> Any:
+        if key.endswith("w640.webp"):
+            raise StorageUnavailable
+        return await put(key, chunks, **options)
+
+    monkeypatch.setattr(school.deployment.storage, "put", failing)
+    answer = await student.post("/upload/image", files=form(picture()))
+    assert (answer.status_code, answer.json()["code"]) == (503, "kernel.storage_unavailable")
+    assert await leftovers(school) == (0, 0, 0)
 
 
 NO_PICTURES: tuple[tuple[bytes, str], ...] = (

@@ -14,7 +14,7 @@ from kernel.app import served
 from kernel.settings import Settings
 from kernel.tasks import NoPayload
 from kernel.testing import FakeClock, Person, School, SchoolFactory
-from plugins.media.actions.files import remove_abandoned_uploads
+from plugins.media.actions.uploads import remove_abandoned_uploads
 from plugins.media.tasks import REMOVE_ABANDONED_UPLOADS
 from tests.plugins.media.conftest import Leftovers, form, mp4, picture, read, upload
 
@@ -44,6 +44,7 @@ async def test_upload_is_described_and_read_back(school: School, instructor: Per
         "content_type": "video/mp4",
         "size": 300_000,
         "sha256": hashlib.sha256(content).hexdigest(),
+        "thumbnails": {},
     }
     assert file["url"].startswith(f"/media/{school.id}/{file['id']}.mp4?")
     assert (await read(instructor, school, file["url"])).content == content
