@@ -10,10 +10,12 @@ from litestar.params import Parameter, QueryParameter
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
+from kernel.idempotency import idempotent
 from kernel.kept_answers import kept
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset
 from plugins.courses.actions import courses
+from plugins.courses.actions.duplicating import duplicate_course
 from plugins.courses.permissions import CREATE, DELETE, EDIT, VIEW_ANALYTICS
 from plugins.courses.queries.analytics import course_analytics
 from plugins.courses.queries.catalogue import CATALOGUE, CatalogueFilter, CourseSort, course_page
@@ -97,6 +99,17 @@ async def update_course(db: Db, actor: Actor, course_id: UUID, data: UpdateCours
     return await courses.update_course(db, actor, course_id, data)
 
 
+@post(
+    "/courses/{course_id:uuid}/duplicate",
+    guards=[requires(CREATE)],
+    opt=idempotent(),
+    operation_id="courses_duplicate",
+)
+async def duplicate(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
+    """Make a draft of one's own with the sections, videos and materials of a course, and nobody enrolled."""
+    return await duplicate_course(db, actor, course_id)
+
+
 @delete("/courses/{course_id:uuid}", guards=[requires(DELETE)], operation_id="courses_delete")
 async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
     """Remove a course in which nobody has ever enrolled."""
@@ -109,5 +122,6 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     get_course,
     get_analytics,
     update_course,
+    duplicate,
     delete_course,
 )

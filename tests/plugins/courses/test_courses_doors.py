@@ -31,6 +31,7 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("PATCH", "/courses/{open}", {"level": "advanced"}, "401 403 403 200 404 200 404"),
     ("PATCH", "/courses/{draft}", {"level": "advanced"}, "401 403 403 200 404 200 404"),
     ("DELETE", "/courses/{open}", None, "401 403 403 409 404 409 404"),
+    ("POST", "/courses/{open}/duplicate", None, "401 403 403 201 404 201 404"),
     ("POST", "/courses/{open}/publish", None, "401 403 403 200 404 200 404"),
     ("POST", "/courses/{empty}/publish", None, "401 403 403 409 404 409 404"),
     ("GET", "/courses/{open}/sections", None, "401 200 200 200 200 200 404"),
