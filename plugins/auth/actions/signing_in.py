@@ -3,7 +3,7 @@
 No connection is held while the password is hashed, and nobody can tell by answer or time whether an account exists.
 """
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 
 from kernel.db import Db
 from kernel.tables import normalised
@@ -20,6 +20,9 @@ _REHASH = (
     .where(User.id == bindparam("user"), User.password_hash == bindparam("before"))
     .values(password_hash=bindparam("hash"), password_key_id=bindparam("key_id"))
 )
+# A new password ends every session; one that is opened meanwhile with the old password must not outlive it. Whoever is
+# admitted has the account locked, so a new password was set before, or is set afterwards and ends this session too.
+_IS_STILL = select(User.id).where(User.id == bindparam("user"), User.password_hash == bindparam("hash"))
 
 
 async def sign_in(db: Db, *, email: str, password: str) -> SignedIn | MfaRequired:
@@ -40,7 +43,11 @@ async def sign_in(db: Db, *, email: str, password: str) -> SignedIn | MfaRequire
     if account is None or stored is None or not is_right:
         record_failure(db, account.id if account else None, "wrong_password" if account else "unknown_user")
         raise BadCredentials
+    kept = stored
     if passwords.is_outdated(db.deployment, stored):
-        renewed = await passwords.hash_password(db.deployment, password)
-        await db.run(_REHASH, user=account.id, before=stored.hash, hash=renewed.hash, key_id=renewed.key_id)
-    return await admit(db, account.id, method="password")
+        kept = await passwords.hash_password(db.deployment, password)
+        await db.run(_REHASH, user=account.id, before=stored.hash, hash=kept.hash, key_id=kept.key_id)
+    admitted = await admit(db, account.id, method="password")
+    if await db.value(_IS_STILL, user=account.id, hash=kept.hash) is None:
+        raise BadCredentials
+    return admitted

@@ -15,6 +15,8 @@ from kernel.keys import Keyring
 from kernel.tables import AuditLog
 from kernel.testing import PASSWORD, School, SchoolFactory
 from plugins.auth import passwords
+from plugins.auth.actions.new_passwords import set_password
+from plugins.auth.actions.sessions import end_sessions_of
 from plugins.auth.passwords import HashingThreads
 from plugins.auth.tables import FailedLogin, User
 from tests.plugins.auth.conftest import Browser
@@ -48,6 +50,28 @@ async def failures(school: School) -> list[Failure]:
     """Return what is kept of refused sign-ins."""
     async with school.db() as db:
         return await db.rows(Failure, _FAILURES)
+
+
+async def test_no_session_of_the_old_password_outlives_a_new_one(
+    school: School, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever knows the old password may be signing in at the very moment at which its owner chooses another."""
+    email = fresh_email(school)
+    user_id = await make_user(school, email=email)
+    renewed = await passwords.hash_password(deployment, "Another-Passw0rd")
+    is_password = passwords.is_password
+
+    async def overtaken(*given: Any) -> bool:
+        is_right = await is_password(*given)
+        async with school.db() as db:
+            await set_password(db, user_id, renewed)
+            await end_sessions_of(db, user_id)
+        return is_right
+
+    monkeypatch.setattr(passwords, "is_password", overtaken)
+
+    assert codes_of(await sign_in(await school.client(), email)) == [(401, "auth.bad_credentials")]
+    assert await living_sessions(school, user_id) == []
 
 
 async def test_signing_in_answers_user_and_tokens(school: School) -> None:
