@@ -1,6 +1,6 @@
 """Why an upload or a file is refused."""
 
-from kernel.errors import Forbidden, Invalid, NotFound
+from kernel.errors import Forbidden, Invalid, NotFound, TooLarge
 
 
 class FileNotFound(NotFound):
@@ -30,6 +30,13 @@ class NotAVideo(FileNotAccepted):
 
     code = "media.not_a_video"
     title = "Send a video as MP4, WebM, MOV or MKV."
+
+
+class QuotaExceeded(TooLarge):
+    """Whoever sends the file would have uploaded more than the tenant allows a person."""
+
+    code = "media.quota_exceeded"
+    title = "There is no room left for your uploads."
 
 
 class UploadAborted(Invalid):

@@ -15,6 +15,9 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_file_bytes: Annotated[int, Meta(ge=1, le=2**40, description="The largest document or recording.")] = (
         100 * 1024**2
     )
+    max_bytes_per_user: Annotated[
+        int, Meta(ge=0, le=2**50, description="What one person may have uploaded in all; 0 for no such limit.")
+    ] = 0
 
 
 SETTINGS = SettingsSpec("media", MediaSettings, "Files")

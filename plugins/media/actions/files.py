@@ -1,6 +1,7 @@
 """Stores files; how an upload under way is remembered stands in `uploads`."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from uuid import UUID
 
 from anyio import CancelScope
@@ -8,11 +9,14 @@ from sqlalchemy import bindparam, insert
 
 from kernel.auth import Actor
 from kernel.db import Db, OutcomeUnknown
+from kernel.errors import TooLarge
 from kernel.ids import new_id
 from kernel.storage import StoredObject, safe_filename
 from plugins.media.actions.pictures import Drawing, drawn_anew
+from plugins.media.actions.quotas import check_quota, take_turns
 from plugins.media.actions.renditions import add_rendition
 from plugins.media.actions.uploads import discard_upload, forget_upload, remember_upload
+from plugins.media.errors import QuotaExceeded
 from plugins.media.queries import FILE_COLUMNS
 from plugins.media.rules.inspecting import HEAD_BYTES, Inspection, extension, inspection
 from plugins.media.schemas import FileKind, FileRef
@@ -50,6 +54,7 @@ async def store_file(
     Raises:
         FileNotAccepted: By its content; of its kinds NotAVideo and NotAPicture.
         TooLarge: As soon as more bytes have come.
+        QuotaExceeded: As soon as the actor would have too many in all.
     """
     head, whole = await _split(chunks)
     seen = inspection(kind, head)
@@ -58,7 +63,8 @@ async def store_file(
     async with drawn_anew(whole, max_bytes=max_bytes) as drawings:
         picture, *thumbnails = drawings
         seen = Inspection(picture.facts.content_type)
-        return await _store(db, actor, kind, filename, picture.chunks(), seen, picture.size_bytes, thumbnails)
+        async with aclosing(picture.chunks()) as drawn:
+            return await _store(db, actor, kind, filename, drawn, seen, picture.size_bytes, thumbnails)
 
 
 async def _store(
@@ -75,15 +81,20 @@ async def _store(
     file_id = new_id()
     key = f"{db.tenant_id}/{file_id}.{extension(seen.content_type)}"
     storage = db.deployment.storage
-    await remember_upload(db, actor, file_id, key)
+    left = await remember_upload(db, actor, file_id, key)
     try:
-        stored = await storage.put(key, chunks, content_type=seen.content_type, max_bytes=max_bytes)
+        try:
+            stored = await storage.put(key, chunks, content_type=seen.content_type, max_bytes=min(max_bytes, left))
+        except TooLarge as error:
+            raise (QuotaExceeded() if left < max_bytes else error) from None
         content_type = seen.end()
         parts = [await _put_thumbnail(db, file_id, thumbnail) for thumbnail in thumbnails]
         name = safe_filename(filename) or f"{kind}.{extension(content_type)}"
         async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
+            await take_turns(writing, actor.id)
             await forget_upload(writing, file_id)
             file = await _add_file(writing, actor, file_id, kind, name, content_type, stored)
+            await check_quota(writing, actor.id)
             for thumbnail, part in zip(thumbnails, parts, strict=True):
                 facts = thumbnail.facts
                 await add_rendition(writing, file_id, facts.name, part, width=facts.width, height=facts.height)
@@ -101,7 +112,8 @@ async def _put_thumbnail(db: Db, file_id: UUID, thumbnail: Drawing) -> StoredObj
     key = f"{db.tenant_id}/{file_id}/{thumbnail.facts.name}"
     content_type = thumbnail.facts.content_type
     storage = db.deployment.storage
-    return await storage.put(key, thumbnail.chunks(), content_type=content_type, max_bytes=thumbnail.size_bytes)
+    async with aclosing(thumbnail.chunks()) as chunks:
+        return await storage.put(key, chunks, content_type=content_type, max_bytes=thumbnail.size_bytes)
 
 
 async def _passing_by(chunks: AsyncIterator[bytes], seen: Inspection) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ The picture waits in a file meanwhile, never in memory. How what was drawn is st
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,8 +39,8 @@ class Drawing(msgspec.Struct, frozen=True):
         """How long it is."""
         return self.path.stat().st_size
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Give its bytes."""
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Give its bytes; close the generator (`aclosing`) when leaving early."""
         async with await open_file(self.path, "rb") as file:
             while chunk := await file.read(CHUNK_BYTES):
                 yield chunk

@@ -14,6 +14,7 @@ from sqlalchemy import DateTime, bindparam, delete, insert
 from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db
+from plugins.media.actions.quotas import bytes_left
 from plugins.media.errors import UploadAborted
 from plugins.media.tables import Upload
 
@@ -36,10 +37,16 @@ class Abandoned(Struct, frozen=True):
     storage_key: str
 
 
-async def remember_upload(db: Db, actor: Actor, file_id: UUID, key: str) -> None:
-    """Write down, at once and for good, that bytes are about to come."""
+async def remember_upload(db: Db, actor: Actor, file_id: UUID, key: str) -> int:
+    """Write down, at once and for good, that bytes are about to come; return how many may.
+
+    Raises:
+        QuotaExceeded: None.
+    """
     async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
+        left = await bytes_left(writing, actor.id)
         await writing.run(_REMEMBER, id=file_id, owner=actor.id, storage_key=key)
+    return left
 
 
 async def forget_upload(db: Db, file_id: UUID) -> None:
