@@ -1,11 +1,11 @@
-"""What a good password is, which time zones there are.
+"""What a good password is, what no name is, which time zones there are.
 
 The list of common passwords comes from outside, as does what a tenant requires.
 """
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import product
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ _SHORTEST_WORD_WITHIN = 4
 _LOOKALIKES = str.maketrans({"@": "a", "4": "a", "3": "e", "0": "o", "$": "s", "5": "s", "7": "t", "+": "t", "8": "b"})
 _AS_I = str.maketrans("1!|", "iii")
 _AS_L = str.maketrans("1!|", "lll")
+_NO_NAME = re.compile(r"[/@\x00-\x1f\x7f]|www\.", re.IGNORECASE)
 
 
 class PasswordContext(Struct, frozen=True):
@@ -94,6 +95,20 @@ def _is_little_more_than(words: Sequence[str], spelling: str) -> bool:
         if len(word) >= _SHORTEST_WORD_WITHIN:
             rest = rest.replace(word, "")
     return rest != spelling and sum(letter.isalpha() for letter in rest) < _FEWEST_OWN_LETTERS
+
+
+def check_names(names: Mapping[str, str]) -> None:
+    """Refuse names with an address in them: strangers would have us mail it to people whom they do not know.
+
+    Args:
+        names: By field.
+
+    Raises:
+        Invalid: Names each field.
+    """
+    wrong = [field for field, name in names.items() if _NO_NAME.search(name)]
+    if wrong:
+        raise Invalid(errors=[FieldError(field, "Write a name, no address of web or mail.") for field in wrong])
 
 
 def check_timezone(name: str) -> None:

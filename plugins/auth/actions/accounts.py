@@ -49,6 +49,7 @@ async def _change_profile(db: Db, user_id: UUID, changes: Mapping[str, Any]) -> 
     if "timezone" in changes:
         rules.check_timezone(changes["timezone"])
     names = {"first_name", "last_name"} & changes.keys()
+    rules.check_names({name: changes[name] for name in sorted(names)})
     values = {**changes, **{name: changes[name].strip() for name in names}}
     await db.run(_update_profile(frozenset(values)), of_user=user_id, **values)
 

@@ -10,7 +10,7 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.events import publish
 from kernel.tables import normalised
-from plugins.auth import passwords
+from plugins.auth import passwords, rules
 from plugins.auth.actions.invitations import invite
 from plugins.auth.actions.new_passwords import hash_new_password
 from plugins.auth.actions.standing import check_role_within_reach
@@ -79,11 +79,13 @@ async def register(db: Db, request: RegisterRequest) -> None:
 
     Raises:
         RegistrationClosed: The tenant takes no registrations.
+        Invalid: A name holds an address.
         PasswordRefused: The password breaks the policy.
         RateLimited: Too many mails were asked for this address.
     """
     if not db.tenant.setting(SETTINGS, AuthSettings).registration_open:
         raise RegistrationClosed
+    rules.check_names({"first_name": request.first_name, "last_name": request.last_name})
     email = normalised(request.email)
     await count_mail(db, email)
     person = RegisteredPerson(email, request.first_name.strip(), request.last_name.strip())

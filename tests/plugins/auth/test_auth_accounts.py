@@ -260,6 +260,7 @@ async def test_profile_keeps_what_is_not_mentioned_and_empties_what_is_null(scho
         ({"date_of_birth": "yesterday"}, "date_of_birth"),
         ({"phone": "call me"}, "phone"),
         ({"first_name": None}, "first_name"),
+        ({"first_name": "https://evil.test"}, "first_name"),
         ({"status": "gone"}, "status"),
         ({"email": "new@a.test"}, "email"),
         ({"password": "Wiese-im-Mai-7"}, "password"),

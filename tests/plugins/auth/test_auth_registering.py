@@ -124,6 +124,11 @@ async def test_tenant_may_ask_for_length_alone(new_school: SchoolFactory) -> Non
         ({"email": f"{'x' * 250}@a.de"}, "email"),
         ({"first_name": "   "}, "first_name"),
         ({"last_name": "x" * 101}, "last_name"),
+        # Else our mail would carry a stranger's words to whomever they name.
+        ({"first_name": "Prize: https://evil.test"}, "first_name"),
+        ({"last_name": "WWW.evil.test"}, "last_name"),
+        ({"last_name": "evil.test/prize"}, "last_name"),
+        ({"last_name": "write@evil.test"}, "last_name"),
         ({"password": 12345678}, "password"),
         ({"role": "admin"}, "role"),
         ({"is_operator": True}, "is_operator"),
