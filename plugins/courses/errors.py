@@ -31,6 +31,13 @@ class MaterialNotFound(NotFound):
     title = "There is no such material."
 
 
+class CoverNotFound(NotFound):
+    """The course has no cover, or is not there for this person."""
+
+    code = "courses.cover_not_found"
+    title = "There is no such cover."
+
+
 class MaterialNotShowable(Invalid):
     """A file shall not be downloaded, but no browser shows it in place."""
 

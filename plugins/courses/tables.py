@@ -41,6 +41,7 @@ class Course(Base):
         tenant_unique("slug"),
         tenant_reference("category_id", "courses.course_categories", ondelete="SET NULL"),
         tenant_reference("instructor_id", "auth.users", ondelete="RESTRICT"),
+        tenant_reference("cover_file_id", "media.files", ondelete="RESTRICT"),
         one_of("level", "beginner", "intermediate", "advanced"),
         one_of("status", "draft", "submitted", "published", "rejected", "archived"),
         CheckConstraint("price >= 0", name="price"),
@@ -49,6 +50,7 @@ class Course(Base):
         Index(None, "tenant_id", "status", "published_at", "id"),
         Index(None, "tenant_id", "instructor_id", "id"),
         Index(None, "tenant_id", "category_id", "id"),
+        Index(None, "tenant_id", "cover_file_id"),
         Index(None, "tenant_id", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index(
             None,
@@ -65,7 +67,7 @@ class Course(Base):
     slug: Mapped[str]
     description: Mapped[str | None]
     short_description: Mapped[str | None]
-    thumbnail_url: Mapped[str | None]
+    cover_file_id: Mapped[UUID | None]
     category_id: Mapped[UUID | None]
     instructor_id: Mapped[UUID]
     level: Mapped[str] = mapped_column(server_default=text("'beginner'"))

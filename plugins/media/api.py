@@ -2,7 +2,7 @@
 
 from plugins.media.actions.files import store_file
 from plugins.media.errors import FileNotFound
-from plugins.media.queries import file_by_id, rendition_url, renditions_by_file, signed_url
+from plugins.media.queries import file_by_id, rendition_bytes, rendition_url, renditions_by_file, signed_url
 from plugins.media.schemas import FileKind, FileRef, RenditionRef, SignedUrl
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "RenditionRef",
     "SignedUrl",
     "file_by_id",
+    "rendition_bytes",
     "rendition_url",
     "renditions_by_file",
     "signed_url",

@@ -4,6 +4,7 @@ Who may see a file is decided by whoever asks for its address.
 """
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import timedelta
 from uuid import UUID
 
@@ -113,6 +114,15 @@ def rendition_url(db: Db, actor: Actor, rendition: RenditionRef) -> SignedUrl:
         Unauthenticated: Nobody is signed in.
     """
     return _signed(db, actor, rendition.storage_key, rendition.content_type, rendition.name, "inline")
+
+
+async def rendition_bytes(db: Db, rendition: RenditionRef) -> bytes:
+    """Return the bytes of something small, such as a thumbnail; whether they may be shown is decided before.
+
+    No connection should wait for it: `Db.release` first.
+    """
+    async with aclosing(db.deployment.storage.open_range(rendition.storage_key, 0, rendition.size)) as chunks:
+        return b"".join([chunk async for chunk in chunks])
 
 
 def _signed(db: Db, actor: Actor, key: str, content_type: str, filename: str, disposition: Disposition) -> SignedUrl:

@@ -48,6 +48,7 @@ OWN_PATH: dict[str, Body] = {
     "categories_delete": NO_BODY,
     "courses_get": NO_BODY,
     "courses_analytics": NO_BODY,
+    "courses_cover": NO_BODY,
     "courses_update": lambda ids: {"title": "Taken"},
     "courses_delete": NO_BODY,
     "courses_duplicate": NO_BODY,

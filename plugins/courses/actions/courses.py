@@ -22,16 +22,18 @@ from plugins.courses.errors import (
     CourseNotFound,
     SlugTaken,
 )
-from plugins.courses.permissions import DELETE, EDIT
+from plugins.courses.permissions import CREATE, DELETE, EDIT
 from plugins.courses.queries.courses import course_details
 from plugins.courses.queries.viewing import owned
 from plugins.courses.schemas.courses import CourseDetails, CreateCourseRequest, UpdateCourseRequest
 from plugins.courses.tables import Course
+from plugins.media import api as media
 
 _COLUMNS = (
     "title",
     "short_description",
     "description",
+    "cover_file_id",
     "category_id",
     "level",
     "language",
@@ -69,7 +71,9 @@ async def create_course(db: Db, actor: Actor, order: CreateCourseRequest) -> Cou
     Raises:
         SlugTaken: Another course has the slug that was asked for.
         CategoryNotFound: The category is not there.
+        FileNotFound: The cover is no picture, or somebody else's.
     """
+    await _check_cover(db, order.cover_file_id, actor.limited_to(CREATE))
     course_id = new_id()
     values: dict[str, Any] = {
         "id": course_id,
@@ -98,9 +102,11 @@ async def update_course(db: Db, actor: Actor, course_id: UUID, order: UpdateCour
         CourseNotFound: It is not there, or not the actor's.
         SlugTaken: Another course has the new slug.
         CategoryNotFound: The new category is not there.
+        FileNotFound: The new cover is no picture, or somebody else's.
     """
     owner = actor.limited_to(EDIT)
     changes = {name: value for name, value in structs.asdict(order).items() if value is not UNSET}
+    await _check_cover(db, changes.get("cover_file_id"), owner)
     if "slug" in changes:
         changes["slug"] = rules.slug_of(changes["slug"])
     if "price" in changes:
@@ -124,3 +130,8 @@ async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
     with constraint_errors(fk_course_enrollments_tenant_id_course_id=CourseHasEnrollments):
         if not await db.run(_DELETE, course=course_id, owner=owner):
             raise CourseNotFound
+
+
+async def _check_cover(db: Db, file_id: UUID | None, owner: UUID | None) -> None:
+    if file_id is not None:
+        await media.file_by_id(db, file_id, owner_id=owner, kind="image")

@@ -24,7 +24,7 @@ _COURSE_COLUMNS = (
     "title",
     "short_description",
     "description",
-    "thumbnail_url",
+    "cover_file_id",
     "category_id",
     "level",
     "language",

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from plugins.auth.api import UserRef
+from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.schemas.courses import CategoryRef, CourseCard
 from plugins.courses.schemas.texts import CourseStatus, Level
 from plugins.courses.tables import Course, CourseCategory
@@ -17,7 +18,7 @@ CARD_COLUMNS = (
     Course.title,
     Course.slug,
     Course.short_description,
-    Course.thumbnail_url,
+    COVER_URL,
     Course.category_id,
     CourseCategory.name.label("category_name"),
     CourseCategory.slug.label("category_slug"),

@@ -13,6 +13,7 @@ from kernel.db import Db
 from plugins.auth import api as auth
 from plugins.courses.errors import CourseNotFound
 from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
+from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.viewing import IS_VISIBLE, VIEWER, Standing, check_may_browse, viewer_of
 from plugins.courses.schemas.courses import CourseDetails, CourseRef, OwnEnrollment
 from plugins.courses.schemas.reviewing import Verdict
@@ -63,7 +64,7 @@ _REFERENCE_COLUMNS = (
     Course.instructor_id,
     Course.status,
     Course.requires_code,
-    Course.thumbnail_url,
+    COVER_URL,
 )
 _REFERENCES = select(*_REFERENCE_COLUMNS).where(Course.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 _REFERENCE = select(*_REFERENCE_COLUMNS).where(Course.id == bindparam("id"))

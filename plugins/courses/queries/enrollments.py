@@ -14,6 +14,7 @@ from kernel.routing import Page, rows_for
 from plugins.auth import api as auth
 from plugins.courses.errors import CourseNotFound
 from plugins.courses.permissions import VIEW_STUDENTS
+from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.videos import IN_CURRICULUM, OWN_PROGRESS
 from plugins.courses.queries.viewing import owned
 from plugins.courses.schemas.courses import CourseLink
@@ -105,7 +106,7 @@ def _own_page(by_status: bool) -> Executable:
             CourseEnrollment.course_id,
             Course.title,
             Course.slug,
-            Course.thumbnail_url,
+            COVER_URL,
             Course.instructor_id,
             _NEXT_UP.c.video_id,
             _NEXT_UP.c.last_position,

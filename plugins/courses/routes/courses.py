@@ -4,22 +4,24 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from litestar import delete, get, patch, post
+from litestar import Response, delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter, QueryParameter
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, Parameter, QueryParameter
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
 from kernel.idempotency import idempotent
 from kernel.kept_answers import kept
 from kernel.replicas import reads_only
-from kernel.routing import Limit, Offset
+from kernel.routing import Limit, Offset, limited
 from plugins.courses.actions import courses
 from plugins.courses.actions.duplicating import duplicate_course
 from plugins.courses.permissions import CREATE, DELETE, EDIT, VIEW_ANALYTICS
 from plugins.courses.queries.analytics import course_analytics
 from plugins.courses.queries.catalogue import CATALOGUE, CatalogueFilter, CourseSort, course_page
 from plugins.courses.queries.courses import course_details
+from plugins.courses.queries.covers import CoverWidth, course_cover
 from plugins.courses.schemas.analytics import CourseAnalytics
 from plugins.courses.schemas.catalogue import CataloguePage
 from plugins.courses.schemas.courses import CourseDetails, CreateCourseRequest, UpdateCourseRequest
@@ -28,6 +30,7 @@ from plugins.courses.schemas.texts import CourseStatus, Level
 ShortQuery = Annotated[str | None, Parameter(max_length=100)]
 FirstDay = Annotated[date | None, QueryParameter(name="from", description="The first day; 90 days in all when absent.")]
 LastDay = Annotated[date | None, QueryParameter(name="to", description="The last day; today when absent.")]
+IfNoneMatch = Annotated[str, HeaderParameter(name="If-None-Match", description="The ETag of what one has.")]
 Words = Annotated[str | None, Parameter(min_length=1, max_length=100, description="Words to look for.")]
 
 
@@ -81,6 +84,25 @@ async def get_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetails:
 
 
 @get(
+    "/courses/{course_id:uuid}/cover",
+    guards=[public],
+    # A page of cards asks for as many covers; they count as pictures, not as calls.
+    opt={**reads_only(), **limited("media")},
+    responses={200: ResponseSpec(None, generate_examples=False, description="The picture, as WebP.")},
+    operation_id="courses_cover",
+)
+async def get_cover(
+    db: Db, actor: Actor, course_id: UUID, width: CoverWidth = "640", if_none_match: IfNoneMatch = ""
+) -> Response[bytes]:
+    """Show the picture on a course's card, no wider than so many pixels, to everyone who may see the course."""
+    cover = await course_cover(db, actor, course_id, width, known=if_none_match)
+    # Kept by the browser, which asks each time whether it may still show it.
+    headers = {"ETag": cover.etag, "Cache-Control": "private, no-cache"}
+    status = 304 if cover.body is None else 200
+    return Response(cover.body or b"", status_code=status, media_type=cover.content_type, headers=headers)
+
+
+@get(
     "/courses/{course_id:uuid}/analytics",
     guards=[requires(VIEW_ANALYTICS)],
     opt=reads_only(),
@@ -120,6 +142,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     list_courses,
     create_course,
     get_course,
+    get_cover,
     get_analytics,
     update_course,
     duplicate,

@@ -78,6 +78,7 @@ class CreateCourseRequest(Body, frozen=True, kw_only=True):
     slug: Slug | None = None
     short_description: ShortText | None = None
     description: LongText | None = None
+    cover_file_id: UUID | None = None
     category_id: UUID | None = None
     level: Level = "beginner"
     language: Language = "en"
@@ -94,6 +95,7 @@ class UpdateCourseRequest(Body, frozen=True, kw_only=True):
     slug: Slug | UnsetType = UNSET
     short_description: ShortText | None | UnsetType = UNSET
     description: LongText | None | UnsetType = UNSET
+    cover_file_id: UUID | None | UnsetType = UNSET
     category_id: UUID | None | UnsetType = UNSET
     level: Level | UnsetType = UNSET
     language: Language | UnsetType = UNSET

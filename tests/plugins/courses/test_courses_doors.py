@@ -7,6 +7,7 @@ import pytest
 from kernel.testing import Person, School
 from plugins.courses.routes import ROUTES
 from tests.plugins.courses.conftest import VIDEO, Course, ask, draft, published
+from tests.plugins.media.conftest import picture, upload
 
 PEOPLE = ("stranger", "student", "enrolled", "owner", "colleague", "admin", "foreigner")
 """Who stands in which column; the foreigner is another school's administrator, at home there."""
@@ -27,6 +28,8 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("POST", "/courses", {"title": "New"}, "401 403 403 201 201 201 201"),
     ("GET", "/courses/{open}", None, "401 200 200 200 200 200 404"),
     ("GET", "/courses/{draft}", None, "401 404 404 200 404 200 404"),
+    ("GET", "/courses/{open}/cover", None, "401 200 200 200 200 200 404"),
+    ("GET", "/courses/{draft}/cover", None, "401 404 404 200 404 200 404"),
     ("GET", "/courses/{open}/analytics", None, "401 403 403 200 404 200 404"),
     ("PATCH", "/courses/{open}", {"level": "advanced"}, "401 403 403 200 404 200 404"),
     ("PATCH", "/courses/{draft}", {"level": "advanced"}, "401 403 403 200 404 200 404"),
@@ -95,6 +98,9 @@ async def places(school: School, instructor: Person, admin: Person) -> dict[str,
     category, gone_category = [
         await ask(admin, "POST", "/categories", status=201, json={"name": "C"}) for _ in range(2)
     ]
+    cover = {"cover_file_id": (await upload(instructor, picture(), kind="image"))["id"]}
+    for course in (opened, closed):
+        await ask(instructor, "PATCH", course.path, json=cover)
     spare = await published(instructor, 10, 10)
     classmate = await school.person("student")
     await ask(classmate, "POST", f"{opened.path}/enroll", status=201)
