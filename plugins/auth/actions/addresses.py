@@ -89,4 +89,6 @@ async def _replace_address(db: Db, user_id: UUID, email: str) -> None:
     await mail_tokens.withdraw_all(db, user_id)
     if account.email_verified:
         values = {"first_name": account.first_name}
-        await mail.send(db, ADDRESS_CHANGED, to=before, locale=account.locale, values=values)
+        await mail.send(
+            db, ADDRESS_CHANGED, to=before, locale=account.locale, values=values, by_deployment=account.is_operator
+        )

@@ -23,7 +23,9 @@ async def tell(db: Db, user_id: UUID, template: MailTemplate, **values: str) -> 
         return
     given = {"first_name": account.first_name, "link": db.tenant.url(FORGOT_PAGE), **values}
     try:
-        await mail.send(db, template, to=account.email, locale=account.locale, values=given)
+        await mail.send(
+            db, template, to=account.email, locale=account.locale, values=given, by_deployment=account.is_operator
+        )
     except MailAddressInvalid:
         # Trying again would not help: somebody has typed what no mail can reach.
         return

@@ -82,7 +82,14 @@ async def set_password_by_token(db: Db, token: str, purpose: Literal["reset", "i
 async def tell_password_changed(db: Db, account: Recipient) -> None:
     """Mail an account's owner that its password was changed."""
     values = {"first_name": account.first_name, "link": db.tenant.url(FORGOT_PAGE)}
-    await mail.send(db, PASSWORD_CHANGED, to=account.email, locale=account.locale, values=values)
+    await mail.send(
+        db,
+        PASSWORD_CHANGED,
+        to=account.email,
+        locale=account.locale,
+        values=values,
+        by_deployment=account.is_operator,
+    )
 
 
 async def prove_address(db: Db, user_id: UUID, email: str) -> None:

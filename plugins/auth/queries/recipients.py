@@ -44,7 +44,7 @@ class Recipient(Struct, frozen=True):
     locale: str | None
     """The language that they have chosen."""
     is_operator: bool
-    """Their links open every tenant, so this tenant's administrators must not come to read them."""
+    """Their links open every tenant, so this tenant's administrators must neither read their mails nor word them."""
 
 
 async def recipient(db: Db, user_id: UUID) -> Recipient:

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 from sqlalchemy import bindparam, select
 
+from kernel import clock
 from kernel.testing import PASSWORD, FakeClock, Mailbox, Person, School, SchoolFactory
 from kernel.testing.mailbox import ReceivedMail
 from plugins.auth.actions import mail_tokens
@@ -369,3 +371,23 @@ def test_every_mail_is_worded_in_both_languages() -> None:
     assert {template.name: sorted(template.subject) for template in TEMPLATES} == {
         template.name: ["ar", "en"] for template in TEMPLATES
     }
+
+
+async def test_nobody_words_what_operators_are_mailed(school: School, mailbox: Mailbox) -> None:
+    """A tenant's administrator could else lead somebody astray who may enter every tenant."""
+    admin, operator = await school.person("admin"), await school.person("student", is_operator=True)
+    student = await school.person("student")
+    own = {"subject": "Sign in at once", "body": "https://evil.test"}
+    for name in ("auth.password_changed", "auth.second_factor_added"):
+        assert (await admin.put(f"/mail-templates/{name}", json=own)).status_code == 200
+    for person in (operator, student):
+        secret = (await person.post("/auth/mfa/totp", json={"password": PASSWORD})).json()["secret"]
+        code = pyotp.TOTP(secret).generate_otp(int(clock.now().timestamp()) // 30)
+        assert (await person.post("/auth/mfa/totp/confirm", json={"code": code})).status_code == 200
+        change = {"current_password": PASSWORD, "new_password": NEW}
+        assert (await person.put("/users/me/password", json=change)).status_code == 204
+
+    await mailbox.mails()
+    told = [sorted(mail.subject for mail in await mailbox.mails(each.email)) for each in (operator, student)]
+
+    assert told == [["A second factor was set up", "Your password was changed"], ["Sign in at once"] * 2]
