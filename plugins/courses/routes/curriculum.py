@@ -44,7 +44,7 @@ async def create_section(db: Db, actor: Actor, course_id: UUID, data: CreateSect
 
 @put("/courses/{course_id:uuid}/order", guards=[requires(EDIT)], operation_id="courses_order")
 async def order_curriculum(db: Db, actor: Actor, course_id: UUID, data: CurriculumOrder) -> Page[SectionDetails]:
-    """Put all sections and videos of a course in order, in one call."""
+    """Put all sections, videos and, if any is named, materials of a course in order, in one call."""
     await ordering.order_curriculum(db, actor, course_id, data)
     return await section_page(db, actor, course_id, limit=100, offset=0)
 

@@ -78,14 +78,18 @@ class UpdateVideoRequest(Body, frozen=True, kw_only=True):
 
 
 class SectionOrder(Body, frozen=True):
-    """A section and its videos, in their order."""
+    """A section with its videos and, if they are to be ordered too, its materials, in their order."""
 
     id: UUID
     videos: Annotated[list[UUID], Meta(max_length=MOST_VIDEOS)]
+    materials: Annotated[list[UUID], Meta(max_length=MOST_VIDEOS)] | None = None
 
 
 class CurriculumOrder(Body, frozen=True):
-    """All sections of a course with all their videos, in their order; a video may come from another section."""
+    """All sections of a course with all their videos, in their order; a video may come from another section.
+
+    So it is with materials, unless no section names any: then they stay where they are.
+    """
 
     sections: Annotated[list[SectionOrder], Meta(max_length=MOST_SECTIONS)]
 

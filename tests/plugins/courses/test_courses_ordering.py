@@ -70,6 +70,40 @@ async def test_order_must_name_everything_once(course: Course, instructor: Perso
     assert shown(await ask(instructor, "GET", f"{course.path}/sections")) == before
 
 
+async def add_material(course: Course, section: int | None) -> str:
+    """Add a link to a section of a course and return its id."""
+    body = {"course_id": str(course.id), "title": "M", "external_url": "https://example.com/"}
+    body |= {} if section is None else {"section_id": id_of(course.sections[section])}
+    return str((await ask(course.author, "POST", "/materials", status=201, json=body))["id"])
+
+
+def materials_of(page: dict[str, Any]) -> list[list[str]]:
+    """Return the ids of the materials of each section."""
+    return [[each["id"] for each in section["materials"]] for section in page["items"]]
+
+
+async def test_materials_move_if_any_is_named(course: Course, instructor: Person) -> None:
+    one, two, three = [await add_material(course, section) for section in (0, 0, 1)]
+    whole = await add_material(course, None)
+    body = order_of(course, (0, [0, 1]), (1, [2]))
+    assert materials_of(await ask(instructor, "PUT", f"{course.path}/order", json=body)) == [[one, two], [three]]
+    body["sections"][1]["materials"] = [three, two, one]
+    assert materials_of(await ask(instructor, "PUT", f"{course.path}/order", json=body)) == [[], [three, two, one]]
+    other = await draft(instructor)
+    await other.add_section()
+    foreign = await add_material(other, 0)
+    for named, missing in (
+        ([three, two], one),
+        ([three, two, one, whole], whole),
+        ([three, two, one, foreign], foreign),
+    ):
+        body["sections"][1]["materials"] = named
+        answer = await ask(instructor, "PUT", f"{course.path}/order", status=409, json=body)
+        assert [each["field"] for each in answer["errors"]] == [f"material:{missing}"]
+    listed = (await ask(instructor, "GET", f"/materials?course_id={course.id}"))["items"]
+    assert [each["id"] for each in listed] == [whole, three, two, one]
+
+
 async def test_video_of_another_course_is_not_drawn_in(course: Course, instructor: Person) -> None:
     other = await draft(instructor)
     await other.add_section()
