@@ -4,8 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 
-import xlsxwriter
-
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _WIDEST = 60
 Cell = str | int | float | None
@@ -33,6 +31,8 @@ def xlsx_book(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]
         columns: The first row.
         rows: Texts stay texts; numbers are numbers.
     """
+    import xlsxwriter  # import: start-up-time
+
     file = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(file, options) as book:

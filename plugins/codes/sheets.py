@@ -6,12 +6,13 @@ Runs in a process of its own, since a thousand cards take seconds; so it takes p
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pymupdf_fonts
 import segno
-from fpdf import FPDF
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 MOST_CARDS = 1000
 # In millimetres, on A4: three columns of eight cards.
@@ -47,7 +48,11 @@ def card_sheet(cards: Sequence[Card]) -> bytes:
         return bytes(sheet.output())
 
 
-def _empty_sheet(folder: Path) -> FPDF:
+def _empty_sheet(folder: Path) -> "FPDF":
+    # Twenty megabytes that a server which only hands cards over to another process does not need.
+    import pymupdf_fonts  # import: start-up-time
+    from fpdf import FPDF  # import: start-up-time
+
     sheet = FPDF(orientation="portrait", unit="mm", format="A4")
     sheet.set_auto_page_break(auto=False)
     for (family, style), name in _FONTS.items():
@@ -59,7 +64,7 @@ def _empty_sheet(folder: Path) -> FPDF:
     return sheet
 
 
-def _draw(sheet: FPDF, card: Card, x: float, y: float) -> None:
+def _draw(sheet: "FPDF", card: Card, x: float, y: float) -> None:
     sheet.set_draw_color(200)
     sheet.set_line_width(0.1)
     sheet.rect(x, y, _WIDTH, _HEIGHT)
@@ -71,7 +76,7 @@ def _draw(sheet: FPDF, card: Card, x: float, y: float) -> None:
     _write(sheet, card.note, left, y + 26, width, "FiraGO", "", 6.5, lines=2)
 
 
-def _draw_qr(sheet: FPDF, address: str, x: float, y: float) -> None:
+def _draw_qr(sheet: "FPDF", address: str, x: float, y: float) -> None:
     matrix = segno.make(address, micro=False, error="m").matrix
     module = _QR / (len(matrix) + 2 * _QUIET_MODULES)
     sheet.set_fill_color(0)
@@ -91,7 +96,7 @@ def _draw_qr(sheet: FPDF, address: str, x: float, y: float) -> None:
 
 
 def _write(
-    sheet: FPDF, text: str, x: float, y: float, width: float, family: str, style: str, size: float, *, lines: int
+    sheet: "FPDF", text: str, x: float, y: float, width: float, family: str, style: str, size: float, *, lines: int
 ) -> None:
     """Write a text in at most so many lines; a longer one ends with an ellipsis."""
     sheet.set_font(family, style, size)
