@@ -12,7 +12,7 @@ async def try_mail(deployment: Deployment, options: Namespace) -> str:
     from kernel.mail.trial import send_test_mail  # import: start-up-time
 
     tenant = await deployment.tenants.by_slug(options.tenant)
-    return f"Taken by {await send_test_mail(deployment, tenant, to=options.to)}."
+    return f"Taken by {await send_test_mail(deployment, tenant, to=options.to, is_operator=True)}."
 
 
 async def list_failed(deployment: Deployment, options: Namespace) -> str:

@@ -14,6 +14,8 @@ from kernel.mail.templates import default_wording, look_of
 from kernel.mail.wording import SCHOOL
 from kernel.tenancy import Tenant
 
+_SERVICE = "the service's own mail server"
+
 
 class MailFailed(Unavailable):
     """The mail was not sent; the detail is what the server said."""
@@ -22,8 +24,17 @@ class MailFailed(Unavailable):
     title = "The mail was not sent."
 
 
-async def send_test_mail(deployment: Deployment, tenant: Tenant, *, to: str, locale: str = "en") -> str:
+async def send_test_mail(
+    deployment: Deployment, tenant: Tenant, *, to: str, locale: str = "en", is_operator: bool = False
+) -> str:
     """Send a test mail by the tenant's way and return which way that is. Hold no database connection meanwhile.
+
+    Args:
+        deployment: Where.
+        tenant: Whose way.
+        to: The recipient.
+        locale: The mail's language.
+        is_operator: Whether who asks may know the deployment's own server and its words; the tenant's own is theirs.
 
     Raises:
         MailAddressInvalid: Nothing can be sent to such an address.
@@ -33,6 +44,10 @@ async def send_test_mail(deployment: Deployment, tenant: Tenant, *, to: str, loc
     values = {"link": tenant.url("/"), SCHOOL: look.name}
     try:
         relay = relay_of(deployment, tenant)
+    except NoMailRelay as error:
+        raise MailFailed(str(error) if is_operator else "The service has no mail server.") from None
+    is_told = is_operator or relay.is_tenants
+    try:
         message = compose(
             render(default_wording(TEST_MAIL, locale), values, look),
             TEST_MAIL,
@@ -43,8 +58,10 @@ async def send_test_mail(deployment: Deployment, tenant: Tenant, *, to: str, loc
             recipient=recipient,
         )
         await hand_over(deployment, relay, mail_id, message)
-    except (NoMailRelay, MailDeferred, MailRefused) as error:
-        raise MailFailed(str(error)) from None
+    except (MailDeferred, MailRefused) as error:
+        raise MailFailed(str(error) if is_told else f"The service's own mail server: {error.brief}") from None
+    if not is_told:
+        return _SERVICE
     return f"{relay.server.host}:{relay.server.port}" if relay.server is not None else str(relay.folder)
 
 

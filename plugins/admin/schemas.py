@@ -101,7 +101,7 @@ class TrialMailRequest(Body, frozen=True):
 
 
 class TrialMailSent(Struct, frozen=True):
-    """Which server took the mail, or the folder into which it was written."""
+    """Which server took the mail, or the folder into which it was written; the service's own only operators see."""
 
     sent_by: str
 

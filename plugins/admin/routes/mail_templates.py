@@ -6,7 +6,7 @@ from litestar import delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from kernel.auth import requires
+from kernel.auth import Actor, requires
 from kernel.db import Db
 from kernel.idempotency import idempotent
 from kernel.mail.composing import Rendered
@@ -80,9 +80,12 @@ async def preview_mail_template(db: Db, name: FromPath[str], data: WordingReques
     status_code=200,
     operation_id="settings_test_mail",
 )
-async def try_mail(db: Db, data: TrialMailRequest) -> TrialMailSent:
+async def try_mail(db: Db, actor: Actor, data: TrialMailRequest) -> TrialMailSent:
     """Send a test mail at once by the school's way, and tell by which; what the server says against it is the error."""
-    return TrialMailSent(await send_test_mail(db.deployment, db.tenant, to=data.to, locale=data.locale))
+    sent_by = await send_test_mail(
+        db.deployment, db.tenant, to=data.to, locale=data.locale, is_operator=actor.is_operator
+    )
+    return TrialMailSent(sent_by)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (

@@ -25,7 +25,7 @@ from tests.kernel.mail.servers import MoodyServer
 
 
 async def test_a_test_mail_is_sent_at_once(school: School, deployment: Deployment, mailbox: Mailbox) -> None:
-    taken_by = await send_test_mail(deployment, school.tenant, to="ada@north.test", locale="ar")
+    taken_by = await send_test_mail(deployment, school.tenant, to="ada@north.test", locale="ar", is_operator=True)
 
     (mail,) = await mailbox.mails("ada@north.test")
     assert mail.subject == "رسالة تجريبية من School"
@@ -37,17 +37,31 @@ async def test_a_test_mail_is_sent_at_once(school: School, deployment: Deploymen
 async def test_a_test_mail_tells_what_the_server_says(
     school: School, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with MoodyServer(to_recipients=["550 Not you"]).listening() as server:
+    async with MoodyServer(to_recipients=["550 Not you"] * 2).listening() as server:
         monkeypatch.setattr(deployment, "smtp", SmtpServer("localhost", server.port, "none"))
         with pytest.raises(MailFailed) as failed:
+            await send_test_mail(deployment, school.tenant, to="ada@north.test", is_operator=True)
+        with pytest.raises(MailFailed) as hidden:
             await send_test_mail(deployment, school.tenant, to="ada@north.test")
         with pytest.raises(MailAddressInvalid):
             await send_test_mail(deployment, school.tenant, to="ada")
     assert failed.value.detail == "550 Not you"
+    assert hidden.value.detail == "The service's own mail server: 550"
 
     monkeypatch.setattr(deployment, "smtp", None)
     with pytest.raises(MailFailed, match="COLLEGIUM_SMTP_URL"):
+        await send_test_mail(deployment, school.tenant, to="ada@north.test", is_operator=True)
+    with pytest.raises(MailFailed, match=r"The service has no mail server\."):
         await send_test_mail(deployment, school.tenant, to="ada@north.test")
+
+
+async def test_the_services_own_server_is_for_operators_to_know(
+    school: School, deployment: Deployment, mailbox: Mailbox
+) -> None:
+    taken_by = await send_test_mail(deployment, school.tenant, to="ada@north.test")
+
+    assert len(await mailbox.mails("ada@north.test")) == 1
+    assert taken_by == "the service's own mail server"
 
 
 async def test_doctor_asks_the_server(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
