@@ -1,6 +1,6 @@
 """Why an upload or a file is refused."""
 
-from kernel.errors import Forbidden, Invalid, NotFound, TooLarge
+from kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 
 
 class FileNotFound(NotFound):
@@ -51,3 +51,40 @@ class AddressOfAnother(Forbidden):
 
     code = "media.address_of_another"
     title = "This address was made for somebody else, or for an earlier sign-in. Open the page again."
+
+
+class UploadNotFound(NotFound):
+    """There is no such resumable upload of this person, or it has expired."""
+
+    code = "media.upload_not_found"
+    title = "There is no such upload. Begin anew."
+
+
+class UploadBusy(Conflict):
+    """Another request is sending the same upload."""
+
+    status = 423
+    code = "media.upload_busy"
+    title = "Another request is sending this upload. Try again in a moment."
+
+
+class OffsetMismatch(Conflict):
+    """The bytes that were sent are not those that come next."""
+
+    code = "media.offset_mismatch"
+    title = "The upload does not stand there. Ask how far it is."
+
+
+class TooManyUploads(Conflict):
+    """Too many uploads wait for their rest."""
+
+    code = "media.too_many_uploads"
+    title = "Too many of your uploads are not complete. Complete or cancel some."
+
+
+class TusVersion(Invalid):
+    """The client speaks another version of the protocol."""
+
+    status = 412
+    code = "media.tus_version"
+    title = "Only tus 1.0.0 is understood."

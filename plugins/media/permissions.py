@@ -8,4 +8,5 @@ UPLOAD_IMAGE = Permission(
 )
 UPLOAD_FILE = Permission("media.file.upload", "Upload documents and sound", {"admin": "any", "instructor": "own"})
 
+BY_KIND = {"video": UPLOAD_VIDEO, "image": UPLOAD_IMAGE, "file": UPLOAD_FILE}
 PERMISSIONS = (UPLOAD_VIDEO, UPLOAD_IMAGE, UPLOAD_FILE)

@@ -8,16 +8,25 @@ from contextlib import aclosing
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, or_, select
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, any_, bindparam, or_, select
 
 from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import Unauthenticated
 from kernel.storage import Disposition, sign_media_url
-from plugins.media.errors import FileNotFound
-from plugins.media.schemas import FileKind, FileRef, RenditionRef, Served, SignedUrl, UploadedFile
-from plugins.media.tables import File, Rendition
+from plugins.media.errors import FileNotFound, UploadNotFound
+from plugins.media.schemas import (
+    FileKind,
+    FileRef,
+    RenditionRef,
+    Resumable,
+    Served,
+    SignedUrl,
+    UploadedFile,
+    UploadState,
+)
+from plugins.media.tables import File, Rendition, ResumableUpload
 
 URL_TTL = timedelta(hours=4)
 """Source: product document 5.3.4."""
@@ -44,6 +53,20 @@ _FILE_BY_KEY = select(File.storage_key, File.size, File.sha256, File.created_at)
 )
 _PART_BY_KEY = select(Rendition.storage_key, Rendition.size, Rendition.sha256, Rendition.created_at).where(
     Rendition.storage_key == bindparam("key")
+)
+RESUMABLE_COLUMNS = (
+    ResumableUpload.id,
+    ResumableUpload.kind,
+    ResumableUpload.filename,
+    ResumableUpload.length,
+    ResumableUpload.received,
+    ResumableUpload.expires_at,
+    ResumableUpload.file_id,
+)
+_RESUMABLE = select(*RESUMABLE_COLUMNS).where(
+    ResumableUpload.id == bindparam("upload", type_=Uuid),
+    ResumableUpload.owner_id == bindparam("owner", type_=Uuid),
+    ResumableUpload.expires_at > bindparam("now", type_=DateTime(timezone=True)),
 )
 _RENDITIONS = (
     select(
@@ -149,3 +172,23 @@ async def uploaded_file(db: Db, actor: Actor, file: FileRef) -> UploadedFile:
     made = (await renditions_by_file(db, [file.id])).get(file.id, {}) if file.kind == "image" else {}
     thumbnails = {name: rendition_url(db, actor, each).url for name, each in made.items()}
     return UploadedFile(file.id, file.kind, file.filename, file.content_type, file.size, file.sha256, url, thumbnails)
+
+
+async def resumable_upload(db: Db, actor: Actor, upload_id: UUID) -> Resumable:
+    """Return an upload that the actor has begun.
+
+    Raises:
+        UploadNotFound: There is none, or it has expired.
+    """
+    upload = await db.row(Resumable, _RESUMABLE, upload=upload_id, owner=actor.id, now=clock.now())
+    if upload is None:
+        raise UploadNotFound
+    return upload
+
+
+async def upload_state(db: Db, actor: Actor, upload: Resumable) -> UploadState:
+    """Return how far an upload is, with the file that it has become."""
+    file = None
+    if upload.file_id is not None:
+        file = await uploaded_file(db, actor, await file_by_id(db, upload.file_id, owner_id=actor.id))
+    return UploadState(upload.id, upload.length, upload.received, upload.expires_at, file)

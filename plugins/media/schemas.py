@@ -72,3 +72,25 @@ class Drawn(Struct, frozen=True):
     content_type: str
     width: int
     height: int
+
+
+class Resumable(Struct, frozen=True):
+    """How far a resumable upload is, in bytes."""
+
+    id: UUID
+    kind: FileKind
+    filename: str
+    length: int
+    received: int
+    expires_at: datetime
+    file_id: UUID | None
+
+
+class UploadState(Struct, frozen=True):
+    """How far a resumable upload is, in bytes, and the file once there is one."""
+
+    id: UUID
+    length: int
+    received: int
+    expires_at: datetime
+    file: UploadedFile | None

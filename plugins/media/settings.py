@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from kernel.settings import SettingsSpec
+from kernel.tenancy import Tenant
 
 
 class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,3 +22,9 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 SETTINGS = SettingsSpec("media", MediaSettings, "Files")
+
+
+def most_bytes(tenant: Tenant, kind: str) -> int:
+    """Return how large an upload of a kind may be."""
+    chosen = tenant.setting(SETTINGS, MediaSettings)
+    return {"video": chosen.max_video_bytes, "image": chosen.max_image_bytes, "file": chosen.max_file_bytes}[kind]

@@ -2,11 +2,13 @@
 
 from kernel.db import Db
 from kernel.tasks import NoPayload, Task
+from plugins.media.actions.resuming import remove_expired_uploads
 from plugins.media.actions.uploads import remove_abandoned_uploads
 
 
 async def _remove(db: Db, _payload: NoPayload) -> None:
     await remove_abandoned_uploads(db)
+    await remove_expired_uploads(db)
 
 
 REMOVE_ABANDONED_UPLOADS = Task(

@@ -99,6 +99,9 @@ OWN_PATH: dict[str, Body] = {
     "tenants_delete": NO_BODY,
     "tenants_plugins": lambda ids: {"enabled": ["auth"]},
     "users_me_identities_unlink": NO_BODY,
+    "media_tus_state": NO_BODY,
+    "media_tus_append": NO_BODY,
+    "media_tus_end": NO_BODY,
 }  # fmt: skip
 """Routes with an id in their path: the body that makes the request valid."""
 
@@ -168,6 +171,7 @@ NO_IDS = {
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
     "courses_list", "materials_list", "categories_list", "enrollments_list", "access_codes_list",
     "access_codes_attempts", "media_upload_video", "media_upload_image", "media_upload_file",
+    "media_tus_options", "media_tus_create",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip
 
@@ -186,6 +190,8 @@ async def first_ids(school: School) -> Ids:
     category = (await admin.post("/categories", json={"name": f"{MARK} category"})).json()
     upload = await instructor.post("/upload/video", files={"file": ("lesson.mp4", MP4, "video/mp4")})
     file = upload.json()
+    announced = {"Upload-Length": "10", "Upload-Metadata": "purpose dmlkZW8="}
+    begun = await instructor.post("/upload/tus", headers=announced)
     course = (await instructor.post("/courses", json={"title": f"{MARK} course", "category_id": category["id"]})).json()
     section = (await instructor.post(f"/courses/{course['id']}/sections", json={"title": f"{MARK} section"})).json()
     video = (
@@ -236,6 +242,7 @@ async def first_ids(school: School) -> Ids:
         "passkey_id": made.json()["passkey"]["id"],
         "category_id": category["id"],
         "file_id": file["id"],
+        "upload_id": begun.headers["location"].rpartition("/")[2],
         "course_id": course["id"],
         "section_id": section["id"],
         "video_id": video["id"],

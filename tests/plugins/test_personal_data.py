@@ -44,6 +44,7 @@ KEPT_BY = {
     "courses.video_grants": "courses.video_grants",
     "courses.video_progress": "courses.watched",
     "media.files": "media.files",
+    "media.resumable_uploads": "media.unfinished",
     "media.uploads": "media.files",
 }
 """Every table that points at accounts, and the kind of personal data that its rows belong to."""

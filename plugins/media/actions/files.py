@@ -1,6 +1,6 @@
 """Stores files; how an upload under way is remembered stands in `uploads`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from uuid import UUID
 
@@ -39,7 +39,14 @@ _ADD_FILE = (
 
 
 async def store_file(
-    db: Db, actor: Actor, *, kind: FileKind, filename: str, chunks: AsyncIterator[bytes], max_bytes: int
+    db: Db,
+    actor: Actor,
+    *,
+    kind: FileKind,
+    filename: str,
+    chunks: AsyncIterator[bytes],
+    max_bytes: int,
+    and_then: Callable[[Db, UUID], Awaitable[None]] | None = None,
 ) -> FileRef:
     """Store a file as it streams in. Commits by itself: when this returns, the file is there.
 
@@ -50,6 +57,7 @@ async def store_file(
         filename: As the sender calls it; only remembered.
         chunks: The bytes.
         max_bytes: A longer one is refused.
+        and_then: Is given the file's id, to write more in the transaction that adds it; what it raises refuses it.
 
     Raises:
         FileNotAccepted: By its content; of its kinds NotAVideo and NotAPicture.
@@ -59,12 +67,12 @@ async def store_file(
     head, whole = await _split(chunks)
     seen = inspection(kind, head)
     if kind != "image":
-        return await _store(db, actor, kind, filename, _passing_by(whole, seen), seen, max_bytes)
+        return await _store(db, actor, kind, filename, _passing_by(whole, seen), seen, max_bytes, (), and_then)
     async with drawn_anew(whole, max_bytes=max_bytes) as drawings:
         picture, *thumbnails = drawings
         seen = Inspection(picture.facts.content_type)
         async with aclosing(picture.chunks()) as drawn:
-            return await _store(db, actor, kind, filename, drawn, seen, picture.size_bytes, thumbnails)
+            return await _store(db, actor, kind, filename, drawn, seen, picture.size_bytes, thumbnails, and_then)
 
 
 async def _store(
@@ -75,7 +83,8 @@ async def _store(
     chunks: AsyncIterator[bytes],
     seen: Inspection,
     max_bytes: int,
-    thumbnails: Sequence[Drawing] = (),
+    thumbnails: Sequence[Drawing],
+    and_then: Callable[[Db, UUID], Awaitable[None]] | None,
 ) -> FileRef:
     """Store the bytes, and then the file; `seen` knows its type for certain when the bytes have been read."""
     file_id = new_id()
@@ -95,6 +104,8 @@ async def _store(
             await forget_upload(writing, file_id)
             file = await _add_file(writing, actor, file_id, kind, name, content_type, stored)
             await check_quota(writing, actor.id)
+            if and_then is not None:
+                await and_then(writing, file_id)
             for thumbnail, part in zip(thumbnails, parts, strict=True):
                 facts = thumbnail.facts
                 await add_rendition(writing, file_id, facts.name, part, width=facts.width, height=facts.height)

@@ -73,7 +73,9 @@ def leftovers(settings: Settings) -> Leftovers:
         async with school.db() as db:
             driver = await db.driver()
             files = await driver.fetchval("SELECT count(*) FROM media.files")
-            uploads = await driver.fetchval("SELECT count(*) FROM media.uploads")
+            uploads = await driver.fetchval(
+                "SELECT (SELECT count(*) FROM media.uploads) + (SELECT count(*) FROM media.upload_parts)"
+            )
         return objects + incoming, files, uploads
 
     return count

@@ -8,6 +8,7 @@ import pytest
 
 from kernel.testing import App, AppFactory, Person, School
 from tests.plugins.media.conftest import form, mp4, picture, read, upload
+from tests.plugins.media.test_media_resuming import begun, send
 from tests.s3 import S3Server, s3_server
 
 __all__ = ["s3_server"]
@@ -49,6 +50,18 @@ async def test_thumbnails_are_in_the_bucket_too(school: School, student: Person)
     keys = sorted([key async for key in storage.list_keys(f"{school.id}/")])
     stem = f"{school.id}/{file['id']}"
     assert keys == [f"{stem}.png", f"{stem}/w320.webp", f"{stem}/w640.webp"]
+
+
+async def test_a_resumed_upload_comes_together_in_the_bucket(school: School, instructor: Person) -> None:
+    path = await begun(instructor, len(CONTENT))
+    for start, end in ((0, 1000), (1000, 400_000), (400_000, len(CONTENT))):
+        assert (await send(instructor, path, start, CONTENT[start:end])).status_code == 204
+    file = (await instructor.get(path)).json()["file"]
+    async with httpx.AsyncClient() as browser:
+        redirect = await read(instructor, school, file["url"])
+        assert (await browser.get(redirect.headers["location"])).content == CONTENT
+    storage: Any = school.deployment.storage
+    assert [key async for key in storage.list_keys(f"{school.id}/")] == [f"{school.id}/{file['id']}.mp4"]
 
 
 async def test_a_refused_upload_leaves_nothing_in_the_bucket(school: School, instructor: Person) -> None:

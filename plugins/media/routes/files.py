@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, post, route
-from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.response.base import ASGIResponse
 
@@ -117,7 +116,3 @@ async def read_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> AS
         disposition=grant.disposition,
         filename=grant.filename,
     )
-
-
-ROUTES: tuple[HTTPRouteHandler, ...] = (upload_video, upload_image, upload_file)
-ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (read_file,)

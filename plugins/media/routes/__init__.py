@@ -1,0 +1,8 @@
+"""The HTTP handlers of the plugin."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from plugins.media.routes import files, tus
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (files.upload_video, files.upload_image, files.upload_file, *tus.HANDLERS)
+ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (files.read_file,)
