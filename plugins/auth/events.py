@@ -39,10 +39,11 @@ class MailRequested(Event, frozen=True, kw_only=True):
 
 
 class AddressChangeRequested(Event, frozen=True, kw_only=True):
-    """Somebody wants another address for their account."""
+    """Somebody wants another address for their account; no more once the session that asked has ended."""
 
     name: ClassVar[str] = "auth.address_change.requested"
     user_id: UUID
+    session_id: UUID | None = None
     personal: MailAddress
 
 

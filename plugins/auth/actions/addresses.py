@@ -44,7 +44,8 @@ async def request_address(db: Db, actor: Actor, email: str, password: str | None
     """
     await confirm_password(db, actor, password)
     await count_mail(db, email)
-    await publish(db, AddressChangeRequested(user_id=actor.id, personal=MailAddress(normalised(email))))
+    address = MailAddress(normalised(email))
+    await publish(db, AddressChangeRequested(user_id=actor.id, session_id=actor.session_id, personal=address))
 
 
 async def check_address_proved(db: Db, user_id: UUID) -> None:

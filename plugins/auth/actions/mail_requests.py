@@ -9,6 +9,7 @@ from plugins.auth.actions import mail_tokens
 from plugins.auth.events import AddressChangeRequested, MailRequested
 from plugins.auth.mails import ADDRESS_IN_USE, ALREADY_REGISTERED, CONFIRM_ADDRESS, INVITATION, RESET_PASSWORD
 from plugins.auth.queries.recipients import Recipient, recipient_by_email, recipient_by_id
+from plugins.auth.queries.sessions import session_state
 from plugins.auth.schemas.texts import TokenPurpose
 
 
@@ -38,7 +39,12 @@ async def confirm_registration(db: Db, user_id: UUID) -> None:
 
 
 async def answer_address_change(db: Db, event: AddressChangeRequested) -> None:
-    """Send the link to the new address; if it belongs to another account, tell that one's owner."""
+    """Send the link to the new address; if it belongs to another account, tell that one's owner.
+
+    Whoever asked may have been put out meanwhile: a link that comes afterwards would give them the account again.
+    """
+    if event.session_id is not None and await session_state(db, event.session_id) is None:
+        return
     account, email = await recipient_by_id(db, event.user_id), event.personal.email
     owner = await recipient_by_email(db, email)
     if owner is not None and owner.id != event.user_id:

@@ -14,6 +14,7 @@ from kernel.testing import PASSWORD, FakeClock, Mailbox, Person, School, SchoolF
 from kernel.testing.mailbox import ReceivedMail
 from plugins.auth.actions import mail_tokens
 from plugins.auth.actions.mail_tokens import LIFETIMES
+from plugins.auth.actions.sessions import end_sessions_of
 from plugins.auth.mails import TEMPLATES
 from plugins.auth.tables import UserToken
 from tests.plugins.auth.conftest import Browser
@@ -391,3 +392,15 @@ async def test_nobody_words_what_operators_are_mailed(school: School, mailbox: M
     told = [sorted(mail.subject for mail in await mailbox.mails(each.email)) for each in (operator, student)]
 
     assert told == [["A second factor was set up", "Your password was changed"], ["Sign in at once"] * 2]
+
+
+async def test_whoever_was_put_out_gets_no_link_for_another_address(school: School, mailbox: Mailbox) -> None:
+    """A thief may have asked for it just before the owner chose a new password."""
+    thief, wanted = await school.person("student"), fresh_email(school)
+    asked = await thief.post("/users/me/email", json={"email": wanted, "password": PASSWORD})
+    assert asked.status_code == 202, asked.text
+
+    async with school.db() as db:
+        await end_sessions_of(db, thief.id)
+
+    assert await mailbox.mails(wanted) == []
