@@ -30,6 +30,8 @@ class GenerateRequest(Body, frozen=True, kw_only=True):
     count: Annotated[int, Meta(ge=1, le=10_000)] = 1
     max_uses: Uses | None = None
     expires_at: Moment | None = None
+    access_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    """So long is open what a code opens, from its redeeming; without it for good."""
     label: Label | None = None
     allowed_emails: Annotated[tuple[Email, ...], Meta(max_length=1000)] = ()
     allowed_domains: Annotated[tuple[Domain, ...], Meta(max_length=100)] = ()
@@ -64,6 +66,7 @@ class CodeCard(Struct, frozen=True):
     max_uses: int | None
     current_uses: int
     expires_at: datetime | None
+    access_days: int | None
     is_active: bool
     paused_until: datetime | None
     label: str | None

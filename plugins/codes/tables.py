@@ -52,6 +52,7 @@ class AccessCode(Base):
         _target(),
         CheckConstraint("(type = 'unlimited') = (max_uses IS NULL)", name="max_uses_by_type"),
         CheckConstraint("type <> 'single_use' OR max_uses = 1", name="single_use_is_one"),
+        CheckConstraint("access_days > 0", name="access_days"),
         CheckConstraint("current_uses >= 0 AND current_uses <= max_uses", name="uses"),
         Index(None, "tenant_id", "batch_id", "id"),
         Index(None, "tenant_id", "course_id", "id"),
@@ -71,6 +72,7 @@ class AccessCode(Base):
     max_uses: Mapped[int | None]
     current_uses: Mapped[int] = mapped_column(server_default=text("0"))
     expires_at: Mapped[datetime | None]
+    access_days: Mapped[int | None] = mapped_column(comment="what it opens stays open so long; null: for good")
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     paused_until: Mapped[datetime | None]
     failures_from: Mapped[datetime | None] = mapped_column(comment="earlier failures pause it no more")

@@ -7,6 +7,7 @@ from plugins.courses.events import (
     CoursePublished,
     CurriculumChanged,
     EnrollmentDropped,
+    EnrollmentExpired,
     StudentEnrolled,
     VideoCompleted,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "CurriculumChanged",
     "Enrollment",
     "EnrollmentDropped",
+    "EnrollmentExpired",
     "StudentEnrolled",
     "VideoCompleted",
     "VideoNotFound",

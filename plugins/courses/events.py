@@ -83,6 +83,15 @@ class EnrollmentDropped(Event, frozen=True, kw_only=True):
     user_id: UUID
 
 
+class EnrollmentExpired(Event, frozen=True, kw_only=True):
+    """The time of somebody's enrolment is over."""
+
+    name: ClassVar[str] = "courses.enrollment.expired"
+    enrollment_id: UUID
+    course_id: UUID
+    user_id: UUID
+
+
 class VideoCompleted(Event, frozen=True, kw_only=True):
     """Somebody has watched a video, once and for all."""
 
@@ -111,6 +120,7 @@ EVENTS = (
     CurriculumChanged,
     StudentEnrolled,
     EnrollmentDropped,
+    EnrollmentExpired,
     VideoCompleted,
     CourseCompleted,
 )

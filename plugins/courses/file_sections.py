@@ -7,31 +7,31 @@ from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Uuid, bindparam, case, func, or_, select
+from sqlalchemy import Uuid, bindparam, case, func, select
 
 from kernel.auth import Actor
 from kernel.db import Db
 from plugins.auth import api as auth
+from plugins.courses.queries.viewing import HOLDS_PLACE, status_now
 from plugins.courses.schemas.texts import EnrollmentStatus
 from plugins.courses.tables import Course, CourseEnrollment, VideoProgress
 
 _MOST_COURSES = 100
 _USER = bindparam("user", type_=Uuid)
-_TAKEN = or_(CourseEnrollment.status == "active", CourseEnrollment.status == "completed")
 _TOTALS = select(
-    func.count(case((_TAKEN, 1))).label("total_courses"),
-    func.count(case((CourseEnrollment.status == "completed", 1))).label("completed_courses"),
+    func.count(case((HOLDS_PLACE, 1))).label("total_courses"),
+    func.count(case((status_now() == "completed", 1))).label("completed_courses"),
     func.coalesce(
         select(func.sum(VideoProgress.watched_seconds)).where(VideoProgress.user_id == _USER).scalar_subquery(), 0
     ).label("watched_seconds"),
-    func.coalesce(func.round(func.avg(case((_TAKEN, CourseEnrollment.progress))), 2), 0).label("overall_progress"),
+    func.coalesce(func.round(func.avg(case((HOLDS_PLACE, CourseEnrollment.progress))), 2), 0).label("overall_progress"),
     func.count().label("enrollments"),
 ).where(CourseEnrollment.user_id == _USER)
 _ENROLLMENTS = (
     select(
         CourseEnrollment.course_id,
         Course.title,
-        CourseEnrollment.status,
+        status_now().label("status"),
         CourseEnrollment.progress,
         CourseEnrollment.enrolled_at,
         CourseEnrollment.completed_at,

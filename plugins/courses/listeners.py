@@ -3,10 +3,16 @@
 from kernel.db import Db
 from kernel.events import Listener
 from plugins.courses.actions.recounts import count_curriculum, count_places, count_rating
-from plugins.courses.events import CurriculumChanged, EnrollmentDropped, ReviewChanged, StudentEnrolled
+from plugins.courses.events import (
+    CurriculumChanged,
+    EnrollmentDropped,
+    EnrollmentExpired,
+    ReviewChanged,
+    StudentEnrolled,
+)
 
 
-async def _count_places(db: Db, event: StudentEnrolled | EnrollmentDropped) -> None:
+async def _count_places(db: Db, event: StudentEnrolled | EnrollmentDropped | EnrollmentExpired) -> None:
     await count_places(db, event.course_id)
 
 
@@ -21,6 +27,7 @@ async def _count_rating(db: Db, event: ReviewChanged) -> None:
 LISTENERS = (
     Listener(StudentEnrolled, "courses.count_places_after_enrolling", _count_places),
     Listener(EnrollmentDropped, "courses.count_places_after_dropping", _count_places),
+    Listener(EnrollmentExpired, "courses.count_places_after_expiring", _count_places),
     Listener(CurriculumChanged, "courses.count_curriculum", _count_curriculum),
     Listener(ReviewChanged, "courses.count_rating", _count_rating),
 )

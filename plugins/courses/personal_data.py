@@ -14,6 +14,7 @@ from kernel.db import Db
 from kernel.events import publish
 from kernel.personal_data import PersonalData
 from plugins.courses.events import EnrollmentDropped, ReviewChanged
+from plugins.courses.queries.viewing import status_now
 from plugins.courses.schemas.texts import CourseStatus, EnrollmentStatus
 from plugins.courses.tables import (
     Course,
@@ -32,10 +33,11 @@ _ENROLLMENTS = (
     select(
         CourseEnrollment.course_id,
         Course.title,
-        CourseEnrollment.status,
+        status_now().label("status"),
         CourseEnrollment.progress,
         CourseEnrollment.enrolled_at,
         CourseEnrollment.completed_at,
+        CourseEnrollment.expires_at,
     )
     .join(Course, Course.id == CourseEnrollment.course_id)
     .where(CourseEnrollment.user_id == _USER)
@@ -117,6 +119,7 @@ class KeptEnrollment(Struct, frozen=True):
     progress: float
     enrolled_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None
 
 
 class KeptWatching(Struct, frozen=True):

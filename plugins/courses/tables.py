@@ -215,6 +215,7 @@ class CourseEnrollment(Base):
         one_of("status", "active", "completed", "dropped", "expired"),
         CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
         Index(None, "tenant_id", "course_id", "enrolled_at", "id"),
+        Index(None, "tenant_id", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
     )
 
     user_id: Mapped[UUID]
@@ -225,6 +226,7 @@ class CourseEnrollment(Base):
     progress: Mapped[float] = mapped_column(Numeric(5, 2, asdecimal=False), server_default=text("0"))
     completed_at: Mapped[datetime | None]
     certificate_id: Mapped[UUID | None]
+    expires_at: Mapped[datetime | None] = mapped_column(comment="null: it does not end by itself")
 
 
 class CourseReview(Base):
@@ -262,6 +264,7 @@ class VideoGrant(Base):
     user_id: Mapped[UUID]
     video_id: Mapped[UUID]
     access_code_id: Mapped[UUID | None]
+    expires_at: Mapped[datetime | None] = mapped_column(comment="null: it does not end by itself")
 
 
 class VideoProgress(Base, audited=False):

@@ -1,4 +1,4 @@
-"""Counting a course anew in the background: after the plugin was off for a while its counters may be wrong."""
+"""Counting a course anew after the plugin was off for a while, and ending enrolments whose time is over."""
 
 from uuid import UUID
 
@@ -6,10 +6,12 @@ from msgspec import Struct
 from sqlalchemy import select
 
 from kernel.db import Db
-from kernel.tasks import Task, enqueue
+from kernel.tasks import NoPayload, Task, TaskContext, enqueue
+from plugins.courses.actions.expiry import expire_enrollments
 from plugins.courses.actions.recounts import count_curriculum, count_places, count_rating
 from plugins.courses.tables import Course
 
+MOST_AT_ONCE = 500
 _ALL = select(Course.id).order_by(Course.id)
 
 
@@ -26,7 +28,17 @@ async def _recount(db: Db, payload: OneCourse) -> None:
 
 
 RECOUNT = Task(name="courses.recount", payload=OneCourse, handle=_recount)
-TASKS = (RECOUNT,)
+
+
+async def _expire(context: TaskContext, _payload: NoPayload) -> None:
+    ended = MOST_AT_ONCE
+    while ended == MOST_AT_ONCE:
+        async with context.transaction() as db:
+            ended = await expire_enrollments(db, MOST_AT_ONCE)
+
+
+EXPIRE = Task(name="courses.expire_enrollments", payload=NoPayload, work=_expire, schedule="*/5 * * * *")
+TASKS = (RECOUNT, EXPIRE)
 
 
 async def rebuild(db: Db) -> None:

@@ -34,6 +34,7 @@ _STATE = select(
     AccessCode.video_id,
     AccessCode.is_active,
     AccessCode.expires_at,
+    AccessCode.access_days,
     AccessCode.paused_until,
     AccessCode.allowed_emails,
     AccessCode.allowed_domains,
@@ -88,6 +89,7 @@ class FoundCode(Struct, frozen=True):
     video_id: UUID | None
     is_active: bool
     expires_at: datetime | None
+    access_days: int | None
     paused_until: datetime | None
     allowed_emails: list[str]
     allowed_domains: list[str]
@@ -170,9 +172,9 @@ async def _take(db: Db, actor: Actor, found: FoundCode) -> Redeemed:
         raise CodeAlreadyRedeemed
     enrollment = None
     if found.video_id is None:
-        enrollment = await courses.enroll_by_code(db, actor.id, found.course_id, found.id)
+        enrollment = await courses.enroll_by_code(db, actor.id, found.course_id, found.id, found.access_days)
     else:
-        await courses.grant_video(db, actor.id, found.video_id, found.id)
+        await courses.grant_video(db, actor.id, found.video_id, found.id, found.access_days)
     await _take_use(db, actor, found)
     await publish(
         db,

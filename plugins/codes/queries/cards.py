@@ -34,6 +34,7 @@ _CARD = (
     AccessCode.max_uses,
     AccessCode.current_uses,
     AccessCode.expires_at,
+    AccessCode.access_days,
     AccessCode.is_active,
     AccessCode.paused_until,
     AccessCode.label,

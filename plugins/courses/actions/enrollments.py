@@ -8,7 +8,7 @@ from functools import cache
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Executable, Uuid, bindparam, func, or_, select, update
+from sqlalchemy import Executable, Integer, Uuid, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -25,6 +25,7 @@ from plugins.courses.errors import (
     EnrollmentNotFound,
 )
 from plugins.courses.events import EnrollmentDropped, StudentEnrolled
+from plugins.courses.queries.viewing import HOLDS_PLACE, holds_place, is_over, status_now
 from plugins.courses.schemas.enrollments import Enrollment
 from plugins.courses.schemas.texts import CourseStatus
 from plugins.courses.tables import Course, CourseEnrollment, VideoGrant
@@ -37,17 +38,27 @@ ENROLLMENT_COLUMNS = (
     CourseEnrollment.progress,
     CourseEnrollment.enrolled_at,
     CourseEnrollment.completed_at,
+    CourseEnrollment.expires_at,
 )
 _USER = bindparam("user", type_=Uuid)
 _COURSE = bindparam("course", type_=Uuid)
 _COSTS_NOTHING = or_(Course.is_free, Course.price == 0)
 _place = aliased(CourseEnrollment)
-_PLACES_TAKEN = (
-    select(func.count())
-    .where(_place.course_id == Course.id, or_(_place.status == "active", _place.status == "completed"))
-    .scalar_subquery()
+_PLACES_TAKEN = select(func.count()).where(_place.course_id == Course.id, holds_place(_place)).scalar_subquery()
+_IS_OWN = (CourseEnrollment.user_id == _USER, CourseEnrollment.course_id == _COURSE)
+_OWN = select(
+    *(status_now().label("status") if column is CourseEnrollment.status else column for column in ENROLLMENT_COLUMNS)
+).where(*_IS_OWN)
+_DAYS = bindparam("access_days", type_=Integer)
+# Null if the number of days is null: without end.
+_LENGTH = func.make_interval(0, 0, 0, _DAYS)
+# Whoever redeems another code has what was left and what it gives.
+_EXTEND = (
+    update(CourseEnrollment)
+    .where(*_IS_OWN, HOLDS_PLACE, CourseEnrollment.expires_at.is_not(None))
+    .values(expires_at=CourseEnrollment.expires_at + _LENGTH)
+    .returning(*ENROLLMENT_COLUMNS)
 )
-_OWN = select(*ENROLLMENT_COLUMNS).where(CourseEnrollment.user_id == _USER, CourseEnrollment.course_id == _COURSE)
 _LOCKED_TERMS = (
     select(Course.status, _COSTS_NOTHING.label("costs_nothing"), Course.requires_code)
     .where(Course.id == _COURSE)
@@ -55,17 +66,25 @@ _LOCKED_TERMS = (
 )
 _DROP = (
     update(CourseEnrollment)
-    .where(CourseEnrollment.user_id == _USER, CourseEnrollment.course_id == _COURSE)
-    .where(CourseEnrollment.status == "active")
+    .where(*_IS_OWN, CourseEnrollment.status == "active", ~is_over())
     .values(status="dropped")
     .returning(CourseEnrollment.id)
 )
-_GRANT = (
-    insert(VideoGrant)
-    .values(id=bindparam("id"), user_id=_USER, video_id=bindparam("video"), access_code_id=bindparam("access_code_id"))
-    .on_conflict_do_nothing(index_elements=["tenant_id", "user_id", "video_id"])
-    .returning(VideoGrant.id)
+_grant = insert(VideoGrant).values(
+    id=bindparam("id"),
+    user_id=_USER,
+    video_id=bindparam("video"),
+    access_code_id=bindparam("access_code_id"),
+    expires_at=func.now() + _LENGTH,
 )
+_GRANT = _grant.on_conflict_do_update(
+    index_elements=["tenant_id", "user_id", "video_id"],
+    set_={
+        "access_code_id": _grant.excluded.access_code_id,
+        "expires_at": func.greatest(VideoGrant.expires_at, func.now()) + _LENGTH,
+    },
+    where=VideoGrant.expires_at.is_not(None),
+).returning(VideoGrant.id)
 
 
 class Terms(Struct, frozen=True):
@@ -91,19 +110,21 @@ def _enroll(*, by_code: bool, counted: bool) -> Executable:
     terms.append(or_(unlimited, Course.max_students > _PLACES_TAKEN) if counted else unlimited)
     code = bindparam("access_code_id", type_=Uuid)
     statement = insert(CourseEnrollment).from_select(
-        ["id", "user_id", "course_id", "access_code_id"],
-        select(bindparam("id", type_=Uuid), _USER, Course.id, code).where(*terms),
+        ["id", "user_id", "course_id", "access_code_id", "expires_at"],
+        select(bindparam("id", type_=Uuid), _USER, Course.id, code, func.now() + _LENGTH).where(*terms),
         include_defaults=False,
     )
     # Whoever has left, or whose time was over, comes back to what they had watched.
     return statement.on_conflict_do_update(
         index_elements=["tenant_id", "user_id", "course_id"],
         set_={
-            "status": "active",
+            # Whoever had completed it needs not do so again.
+            "status": case((CourseEnrollment.completed_at.is_not(None), "completed"), else_="active"),
             "enrolled_at": func.now(),
+            "expires_at": statement.excluded.expires_at,
             "access_code_id": func.coalesce(statement.excluded.access_code_id, CourseEnrollment.access_code_id),
         },
-        where=or_(CourseEnrollment.status == "dropped", CourseEnrollment.status == "expired"),
+        where=~HOLDS_PLACE,
     ).returning(*ENROLLMENT_COLUMNS)
 
 
@@ -121,29 +142,42 @@ async def enroll(db: Db, actor: Actor, course_id: UUID) -> tuple[Enrollment, boo
     return await _join(db, actor.id, course_id, None)
 
 
-async def enroll_by_code(db: Db, user_id: UUID, course_id: UUID, access_code_id: UUID) -> Enrollment:
-    """Enrol somebody who has a code; whoever is enrolled already stays so.
+async def enroll_by_code(
+    db: Db, user_id: UUID, course_id: UUID, access_code_id: UUID, access_days: int | None = None
+) -> Enrollment:
+    """Enrol somebody who has a code; whoever is enrolled already stays so, and longer if that would have ended.
 
     Emits: courses.enrollment.created
+
+    Args:
+        db: The transaction.
+        user_id: Who.
+        course_id: In what.
+        access_code_id: Of the code.
+        access_days: Until it ends by itself, after what is left of an enrolment; None for never.
 
     Raises:
         CourseNotFound: It is not there.
         CourseNotPublished: It takes nobody at present.
         CourseFull: All places are taken.
     """
-    enrollment, _ = await _join(db, user_id, course_id, access_code_id)
+    enrollment, _ = await _join(db, user_id, course_id, access_code_id, access_days)
     return enrollment
 
 
-async def _join(db: Db, user_id: UUID, course_id: UUID, access_code_id: UUID | None) -> tuple[Enrollment, bool]:
+async def _join(
+    db: Db, user_id: UUID, course_id: UUID, access_code_id: UUID | None, access_days: int | None = None
+) -> tuple[Enrollment, bool]:
     by_code = access_code_id is not None
     who = {"user": user_id, "course": course_id}
-    key = {"id": new_id(), "access_code_id": access_code_id}
+    key = {"id": new_id(), "access_code_id": access_code_id, "access_days": access_days}
     enrollment = await db.row(Enrollment, _enroll(by_code=by_code, counted=False), **who, **key)
     if enrollment is None:
         terms = await db.row(Terms, _LOCKED_TERMS, course=course_id)
         present = await db.row(Enrollment, _OWN, **who)
         if present is not None and present.status in ("active", "completed"):
+            if by_code and present.expires_at is not None:
+                present = await db.row(Enrollment, _EXTEND, **who, access_days=access_days) or present
             return present, False
         _check_terms(terms, by_code=by_code)
         enrollment = await db.row(Enrollment, _enroll(by_code=by_code, counted=True), **who, **key)
@@ -189,7 +223,17 @@ async def drop(db: Db, actor: Actor, course_id: UUID) -> None:
         raise EnrollmentCompleted
 
 
-async def grant_video(db: Db, user_id: UUID, video_id: UUID, access_code_id: UUID) -> bool:
-    """Open a single video for somebody who has a code for it; say whether it was closed before."""
-    granted = await db.value(_GRANT, id=new_id(), user=user_id, video=video_id, access_code_id=access_code_id)
-    return granted is not None
+async def grant_video(
+    db: Db, user_id: UUID, video_id: UUID, access_code_id: UUID, access_days: int | None = None
+) -> bool:
+    """Open a single video for somebody who has a code for it; say whether they can watch it longer than before.
+
+    Args:
+        db: The transaction.
+        user_id: Who.
+        video_id: Of the video.
+        access_code_id: Of the code.
+        access_days: Until it closes by itself, after what is left of an earlier code; None for never.
+    """
+    key = {"id": new_id(), "access_code_id": access_code_id, "access_days": access_days}
+    return await db.value(_GRANT, user=user_id, video=video_id, **key) is not None

@@ -44,7 +44,7 @@ from plugins.courses.errors import VideoNotFound
 from plugins.courses.events import CourseCompleted, VideoCompleted
 from plugins.courses.permissions import WATCH
 from plugins.courses.queries.videos import IN_CURRICULUM, IS_GRANTED, OWN_PROGRESS
-from plugins.courses.queries.viewing import VIEWER, viewer_of
+from plugins.courses.queries.viewing import VIEWER, status_now, viewer_of
 from plugins.courses.schemas.curriculum import EnrollmentProgress, ProgressAnswer, ProgressRequest
 from plugins.courses.schemas.texts import CourseStatus, EnrollmentStatus
 from plugins.courses.tables import Course, CourseEnrollment, CourseSection, CourseVideo, VideoProgress
@@ -100,7 +100,7 @@ def _locked_lesson() -> Select[Any]:
         .cte("lesson")
     )
     enrollment = (
-        select(CourseEnrollment.id, CourseEnrollment.status, CourseEnrollment.progress)
+        select(CourseEnrollment.id, status_now().label("status"), CourseEnrollment.progress)
         .where(
             CourseEnrollment.user_id == VIEWER,
             CourseEnrollment.course_id == select(lesson.c.course_id).scalar_subquery(),

@@ -16,17 +16,14 @@ from kernel.events import publish
 from plugins.courses.actions.progress import COMPLETED, IS_ALL_WATCHED, share
 from plugins.courses.events import CourseCompleted
 from plugins.courses.queries.videos import IN_CURRICULUM
+from plugins.courses.queries.viewing import holds_place, is_over
 from plugins.courses.tables import Course, CourseEnrollment, CourseReview, CourseSection, CourseVideo, VideoProgress
 
 _COURSE = bindparam("course", type_=Uuid)
 _WITH_VIDEOS = CourseSection.__table__.join(CourseVideo.__table__, CourseVideo.section_id == CourseSection.id)
 _LOCK_COURSE = select(Course.id).where(Course.id == _COURSE).with_for_update(key_share=True)
 _place = aliased(CourseEnrollment)
-_places = (
-    select(func.count())
-    .where(_place.course_id == Course.id, or_(_place.status == "active", _place.status == "completed"))
-    .scalar_subquery()
-)
+_places = select(func.count()).where(_place.course_id == Course.id, holds_place(_place)).scalar_subquery()
 _COUNT_PLACES = (
     update(Course).where(Course.id == _COURSE, Course.total_enrolled != _places).values(total_enrolled=_places)
 )
@@ -51,7 +48,7 @@ _COUNT_RATING = (
     .where(Course.id == _COURSE, or_(Course.rating != _stars.c.average, Course.rating_count != _stars.c.count))
     .values(rating=_stars.c.average, rating_count=_stars.c.count)
 )
-_IS_ACTIVE = (CourseEnrollment.course_id == _COURSE, CourseEnrollment.status == "active")
+_IS_ACTIVE = (CourseEnrollment.course_id == _COURSE, CourseEnrollment.status == "active", ~is_over())
 _LOCK_ENROLLMENTS = (
     select(CourseEnrollment.id).where(*_IS_ACTIVE).order_by(CourseEnrollment.id).with_for_update(key_share=True)
 )
@@ -69,7 +66,7 @@ _sums = (
         VideoProgress,
         (VideoProgress.user_id == _place.user_id) & (VideoProgress.video_id == CourseVideo.id),
     )
-    .where(_place.course_id == _COURSE, _place.status == "active", IN_CURRICULUM)
+    .where(_place.course_id == _COURSE, _place.status == "active", ~is_over(_place), IN_CURRICULUM)
     .group_by(_place.id)
     .subquery("sums")
 )

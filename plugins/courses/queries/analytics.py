@@ -29,7 +29,7 @@ from kernel.db import Db
 from kernel.errors import FieldError, Invalid
 from plugins.courses.errors import CourseNotFound
 from plugins.courses.permissions import VIEW_ANALYTICS
-from plugins.courses.queries.viewing import HOLDS_PLACE, owned
+from plugins.courses.queries.viewing import HOLDS_PLACE, owned, status_now
 from plugins.courses.schemas.analytics import TENTHS, CourseAnalytics, DayCount, EnrollmentTotals, VideoAnalytics
 from plugins.courses.tables import Course, CourseEnrollment
 
@@ -39,7 +39,7 @@ _COURSE = bindparam("course", type_=Uuid)
 _OWN = select(Course.rating, Course.rating_count).where(Course.id == _COURSE, owned())
 _TOTALS = select(
     *[
-        func.count().filter(CourseEnrollment.status == state).label(state)
+        func.count().filter(status_now() == state).label(state)
         for state in ("active", "completed", "dropped", "expired")
     ],
     func.coalesce(func.round(func.avg(CourseEnrollment.progress).filter(HOLDS_PLACE), 2), 0)

@@ -14,7 +14,7 @@ from plugins.auth import api as auth
 from plugins.courses.errors import CourseNotFound
 from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
 from plugins.courses.queries.covers import COVER_URL
-from plugins.courses.queries.viewing import IS_VISIBLE, VIEWER, Standing, check_may_browse, viewer_of
+from plugins.courses.queries.viewing import IS_VISIBLE, VIEWER, Standing, check_may_browse, status_now, viewer_of
 from plugins.courses.schemas.courses import CourseDetails, CourseRef, OwnEnrollment
 from plugins.courses.schemas.reviewing import Verdict
 from plugins.courses.schemas.texts import EnrollmentStatus
@@ -23,7 +23,7 @@ from plugins.courses.tables import Course, CourseEnrollment, CourseVerdict
 OWN_ENROLLMENT = and_(CourseEnrollment.course_id == Course.id, CourseEnrollment.user_id == VIEWER)
 _OWN_COLUMNS = (
     CourseEnrollment.id.label("enrollment_id"),
-    CourseEnrollment.status.label("enrollment_status"),
+    status_now().label("enrollment_status"),
     CourseEnrollment.progress.label("enrollment_progress"),
 )
 _DETAILS = (
@@ -52,7 +52,7 @@ _SEEN = (
     select(
         Course.id,
         Course.instructor_id,
-        CourseEnrollment.status.label("enrollment_status"),
+        status_now().label("enrollment_status"),
     )
     .select_from(Course.__table__.outerjoin(CourseEnrollment.__table__, OWN_ENROLLMENT))
     .where(Course.id == bindparam("course"), IS_VISIBLE)

@@ -16,7 +16,7 @@ from plugins.courses.errors import CourseNotFound
 from plugins.courses.permissions import VIEW_STUDENTS
 from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.videos import IN_CURRICULUM, OWN_PROGRESS
-from plugins.courses.queries.viewing import owned
+from plugins.courses.queries.viewing import owned, status_now
 from plugins.courses.schemas.courses import CourseLink
 from plugins.courses.schemas.enrollments import Continuation, EnrollmentCard, StudentCard
 from plugins.courses.schemas.texts import EnrollmentStatus
@@ -55,6 +55,7 @@ class EnrollmentRow(Struct, frozen=True):
     progress: float
     enrolled_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None
     course_id: UUID
     title: str
     slug: str
@@ -74,13 +75,14 @@ class StudentRow(Struct, frozen=True):
     progress: float
     enrolled_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None
     total: int
 
 
 def _status(by_status: bool) -> Any:
     """Return the condition on the state: the one that is asked for, or whoever has not left."""
     if by_status:
-        return CourseEnrollment.status == bindparam("status", type_=Text)
+        return status_now() == bindparam("status", type_=Text)
     return CourseEnrollment.status != "dropped"
 
 
@@ -99,10 +101,11 @@ def _own_page(by_status: bool) -> Executable:
     return (
         select(
             CourseEnrollment.id,
-            CourseEnrollment.status,
+            status_now().label("status"),
             CourseEnrollment.progress,
             CourseEnrollment.enrolled_at,
             CourseEnrollment.completed_at,
+            CourseEnrollment.expires_at,
             CourseEnrollment.course_id,
             Course.title,
             Course.slug,
@@ -140,10 +143,11 @@ def _student_page(by_status: bool) -> Executable:
         select(
             CourseEnrollment.id,
             CourseEnrollment.user_id,
-            CourseEnrollment.status,
+            status_now().label("status"),
             CourseEnrollment.progress,
             CourseEnrollment.enrolled_at,
             CourseEnrollment.completed_at,
+            CourseEnrollment.expires_at,
             _student_count(by_status).scalar_subquery().label("total"),
         )
         .where(CourseEnrollment.course_id == bindparam("course", type_=Uuid), _status(by_status))
@@ -170,6 +174,7 @@ async def enrollment_page(
             progress=row.progress,
             enrolled_at=row.enrolled_at,
             completed_at=row.completed_at,
+            expires_at=row.expires_at,
             next_up=Continuation(row.video_id, row.last_position) if row.video_id else None,
         )
         for row in rows
@@ -203,6 +208,7 @@ async def student_page(
             progress=row.progress,
             enrolled_at=row.enrolled_at,
             completed_at=row.completed_at,
+            expires_at=row.expires_at,
         )
         for row in rows
     ]

@@ -12,12 +12,12 @@ from plugins.courses import rules
 from plugins.courses.errors import VideoNotFound
 from plugins.courses.permissions import VIEW
 from plugins.courses.queries.courses import OWN_ENROLLMENT
-from plugins.courses.queries.viewing import VIEWER, Standing, check_may_browse, viewer_of
+from plugins.courses.queries.viewing import VIEWER, Standing, check_may_browse, is_over, status_now, viewer_of
 from plugins.courses.schemas.curriculum import Progress, VideoDetails, VideoRef
 from plugins.courses.schemas.texts import CourseStatus, EnrollmentStatus, VideoType
 from plugins.courses.tables import Course, CourseEnrollment, CourseSection, CourseVideo, VideoGrant, VideoProgress
 
-IS_GRANTED = exists().where(VideoGrant.user_id == VIEWER, VideoGrant.video_id == CourseVideo.id)
+IS_GRANTED = exists().where(VideoGrant.user_id == VIEWER, VideoGrant.video_id == CourseVideo.id, ~is_over(VideoGrant))
 OWN_PROGRESS = and_(VideoProgress.video_id == CourseVideo.id, VideoProgress.user_id == VIEWER)
 IN_CURRICULUM = and_(CourseVideo.is_published, CourseSection.is_published)
 """A video that students see and that counts for their progress."""
@@ -51,7 +51,7 @@ _LESSON = (
         IN_CURRICULUM.label("in_curriculum"),
         Course.status.label("course_status"),
         Course.instructor_id,
-        CourseEnrollment.status.label("enrollment_status"),
+        status_now().label("enrollment_status"),
     )
     .select_from(
         _VIDEO_IN_COURSE.outerjoin(VideoProgress.__table__, OWN_PROGRESS).outerjoin(

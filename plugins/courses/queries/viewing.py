@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Boolean, ColumnElement, Uuid, and_, bindparam, exists, func, or_
+from sqlalchemy import Boolean, ColumnElement, Text, Uuid, and_, bindparam, case, exists, func, literal_column, or_
 from sqlalchemy.orm import aliased
 
 from kernel.auth import Actor, Permission
@@ -44,8 +44,25 @@ class Standing(Struct, frozen=True):
 
 
 VIEWER = bindparam("viewer", type_=Uuid)
-HOLDS_PLACE: ColumnElement[bool] = or_(CourseEnrollment.status == "active", CourseEnrollment.status == "completed")
-"""Who may watch, and counts for `max_students` and `total_enrolled`."""
+
+
+def is_over(place: Any = CourseEnrollment) -> ColumnElement[bool]:
+    """Return the condition that the time of an enrolment or a grant has come, whatever its status still says."""
+    return and_(place.expires_at.is_not(None), place.expires_at <= func.now())
+
+
+def holds_place(place: Any = CourseEnrollment) -> ColumnElement[bool]:
+    """Return the condition that somebody may watch, and counts for `max_students` and `total_enrolled`."""
+    return and_(or_(place.status == "active", place.status == "completed"), ~is_over(place))
+
+
+def status_now(place: Any = CourseEnrollment) -> ColumnElement[str]:
+    """Return the status of an enrolment at this moment; its column says `expired` once the schedule has come by."""
+    taken = or_(place.status == "active", place.status == "completed")
+    return case((and_(taken, is_over(place)), literal_column("'expired'", Text)), else_=place.status)
+
+
+HOLDS_PLACE = holds_place()
 _place = aliased(CourseEnrollment)
 IS_MANAGED: ColumnElement[bool] = or_(
     bindparam("sees_all", type_=Boolean),
@@ -62,7 +79,7 @@ IS_VISIBLE: ColumnElement[bool] = or_(
         exists().where(
             _place.user_id == VIEWER,
             _place.course_id == Course.id,
-            or_(_place.status == "active", _place.status == "completed"),
+            holds_place(_place),
         ),
     ),
 )

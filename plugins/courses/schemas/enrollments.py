@@ -20,6 +20,7 @@ class Enrollment(Struct, frozen=True):
     progress: float
     enrolled_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None
 
 
 class Continuation(Struct, frozen=True):
@@ -39,6 +40,7 @@ class EnrollmentCard(Struct, frozen=True, kw_only=True):
     progress: float
     enrolled_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None
     next_up: Continuation | None = field(name="continue")
 
 
@@ -52,3 +54,4 @@ class StudentCard(Struct, frozen=True, kw_only=True):
     progress: float
     enrolled_at: datetime
     completed_at: datetime | None
+    expires_at: datetime | None

@@ -40,6 +40,7 @@ async def test_a_batch_is_answered_with_its_codes(classroom: Classroom) -> None:
             "max_uses": 7,
             "current_uses": 0,
             "expires_at": None,
+            "access_days": None,
             "is_active": True,
             "paused_until": None,
             "label": "Spring fair",
