@@ -11,10 +11,14 @@ from kernel.tenancy import Tenant
 
 Header = tuple[bytes, bytes]
 
-_REQUEST_HEADERS = b"authorization, content-type, idempotency-key, if-match, if-none-match, range, x-request-id"
+# Those of the tus protocol among them, by which uploads are resumed.
+_REQUEST_HEADERS = (
+    b"authorization, content-type, idempotency-key, if-match, if-none-match, range, tus-resumable, upload-length, "
+    b"upload-metadata, upload-offset, x-request-id"
+)
 _ANSWER_HEADERS = (
     b"content-disposition, content-range, etag, location, ratelimit-limit, ratelimit-remaining, ratelimit-reset, "
-    b"retry-after, x-request-id"
+    b"retry-after, tus-resumable, upload-expires, upload-length, upload-offset, x-request-id"
 )
 _REMEMBERED_S = b"600"
 
