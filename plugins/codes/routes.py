@@ -1,10 +1,12 @@
 """The HTTP routes of codes."""
 
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
 
 from kernel.auth import Actor, requires
 from kernel.db import Db
@@ -21,12 +23,18 @@ from plugins.codes.schemas import (
     ExportFormat,
     GeneratedBatch,
     GenerateRequest,
-    Outcome,
     Redeemed,
     RedeemRequest,
     RedemptionCard,
     UpdateRequest,
 )
+
+Outcome = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1, max_length=100, description="Such as codes.not_for_you, or codes.access_code.redeemed."
+    ),
+]
 
 
 @post(
@@ -100,9 +108,7 @@ async def export(
 
 
 @get("/access-codes/attempts", guards=[requires(VIEW_ATTEMPTS)], opt=reads_only(), operation_id="access_codes_attempts")
-async def list_attempts(
-    db: Db, limit: Limit = 20, offset: Offset = 0, outcome: Outcome | None = None
-) -> Page[AttemptCard]:
+async def list_attempts(db: Db, limit: Limit = 20, offset: Offset = 0, outcome: Outcome = None) -> Page[AttemptCard]:
     """List every attempt to redeem a code, those on no code too, latest first."""
     return await attempts.all_attempts(db, outcome=outcome, limit=limit, offset=offset)
 
@@ -145,7 +151,7 @@ async def list_redemptions(
     operation_id="access_codes_attempts_on",
 )
 async def list_attempts_on(
-    db: Db, actor: Actor, code_id: UUID, limit: Limit = 20, offset: Offset = 0, outcome: Outcome | None = None
+    db: Db, actor: Actor, code_id: UUID, limit: Limit = 20, offset: Offset = 0, outcome: Outcome = None
 ) -> Page[AttemptCard]:
     """List who tried a code, latest first."""
     return await attempts.attempts_on(db, actor, code_id, outcome=outcome, limit=limit, offset=offset)

@@ -13,7 +13,6 @@ from plugins.courses.api import Enrollment
 CodeType = Literal["single_use", "multi_use", "unlimited"]
 CodeKind = Literal["course", "video"]
 ExportFormat = Literal["csv", "xlsx", "pdf"]
-Outcome = Annotated[str, Meta(min_length=1, max_length=100)]
 Uses = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Moment = Annotated[datetime, Meta(tz=True)]

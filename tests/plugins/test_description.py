@@ -1,5 +1,6 @@
 """The whole API against its own description, and against what nobody should send (T5)."""
 
+import copy
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from kernel.deployment import Deployment
 from kernel.testing import Person, School
 from tests.plugins.described import bad_requests, cases_of, check, send
 from tests.plugins.test_other_tenant import first_ids
@@ -102,3 +104,12 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping
         for method in METHODS:
             if method in operations and operations[method]["operationId"] not in STREAMS:
                 yield path, method.upper(), operations[method]
+
+
+def test_every_handler_can_be_mounted_again(deployment: Deployment) -> None:
+    """Litestar copies handlers when it mounts them; what it has read of their parameters must bear that."""
+    registry = deployment.registry
+    for handlers in (*registry.routes.values(), *registry.root_routes.values()):
+        for handler in handlers:
+            names = set(handler.parsed_fn_signature.parameters)
+            assert set(copy.deepcopy(handler).parsed_fn_signature.parameters) == names
