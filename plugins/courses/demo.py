@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+import imageio_ffmpeg
 from msgspec import Struct
 
 from kernel.auth import Actor
@@ -219,10 +220,6 @@ async def _synthesise(lesson: _Lesson, path: Path) -> None:
 
 
 def _ffmpeg() -> str:
-    try:
-        import imageio_ffmpeg  # import: optional-dependency
-    except ImportError:
-        raise Unavailable("The demonstration's videos need ffmpeg: install collegium[demo].") from None
     path: str = imageio_ffmpeg.get_ffmpeg_exe()
     return path
 
