@@ -8,7 +8,7 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPResponse
@@ -86,9 +86,9 @@ class _Timed(_Connection):
         super()._send_next()
 
 
-async def _send(host: str, port: int, requests: Sequence[bytes], connections: int) -> float:
+async def _send(host: str, port: int, requests: Iterable[bytes], connections: int) -> float:
     loop, waiting = asyncio.get_running_loop(), iter(requests)
-    done = [loop.create_future() for _ in range(min(connections, len(requests)))]
+    done = [loop.create_future() for _ in range(connections)]
     started = time.perf_counter()
     async with asyncio.timeout(_LONGEST_S):
         for each in done:
@@ -97,7 +97,7 @@ async def _send(host: str, port: int, requests: Sequence[bytes], connections: in
     return time.perf_counter() - started
 
 
-def send(host: str, port: int, requests: Sequence[bytes], *, connections: int = CONNECTIONS) -> float:
+def send(host: str, port: int, requests: Iterable[bytes], *, connections: int = CONNECTIONS) -> float:
     """Send every request once over so many connections and return the seconds that it took.
 
     Raises:

@@ -157,7 +157,7 @@ async def create_user(
     Raises:
         EmailTaken: Another account has the address.
     """
-    stored = await passwords.hash_password(db.deployment, password)
+    stored = await passwords.hash_password(db, password)
     account = NewAccount(
         email=normalised(email),
         first_name=first_name,

@@ -35,7 +35,7 @@ async def hash_new_password(
     )
     policy = db.tenant.setting(SETTINGS, AuthSettings).password
     rules.check_password(password, policy, context, await passwords.common_passwords(), field=field)
-    return await passwords.hash_password(db.deployment, password)
+    return await passwords.hash_password(db, password)
 
 
 async def set_password(db: Db, user_id: UUID, stored: StoredPassword) -> None:

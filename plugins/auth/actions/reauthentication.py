@@ -36,7 +36,7 @@ async def confirm_password(db: Db, actor: Actor, password: str | None) -> None:
     if password is None:
         raise WrongPassword
     await count_try(db, account.email)
-    if not await passwords.is_password(db.deployment, password, stored):
+    if not await passwords.is_password(db, password, stored):
         record_failure(db, actor.id, "wrong_password")
         raise WrongPassword
 

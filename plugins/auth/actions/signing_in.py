@@ -39,13 +39,13 @@ async def sign_in(db: Db, *, email: str, password: str) -> SignedIn | MfaRequire
     account = await sessions.credentials_by_email(db, email)
     await db.release()
     stored = account.stored_password if account else None
-    is_right = await passwords.is_password(db.deployment, password, stored)
+    is_right = await passwords.is_password(db, password, stored)
     if account is None or stored is None or not is_right:
         record_failure(db, account.id if account else None, "wrong_password" if account else "unknown_user")
         raise BadCredentials
     kept = stored
-    if passwords.is_outdated(db.deployment, stored):
-        kept = await passwords.hash_password(db.deployment, password)
+    if passwords.is_outdated(db, stored):
+        kept = await passwords.hash_password(db, password)
         await db.run(_REHASH, user=account.id, before=stored.hash, hash=kept.hash, key_id=kept.key_id)
     admitted = await admit(db, account.id, method="password")
     if await db.value(_IS_STILL, user=account.id, hash=kept.hash) is None:

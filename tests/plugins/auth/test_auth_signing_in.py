@@ -17,7 +17,7 @@ from kernel.testing import PASSWORD, School, SchoolFactory
 from plugins.auth import passwords
 from plugins.auth.actions.new_passwords import set_password
 from plugins.auth.actions.sessions import end_sessions_of
-from plugins.auth.passwords import HashingThreads
+from plugins.auth.hashing_threads import HashingThreads
 from plugins.auth.tables import FailedLogin, User
 from tests.plugins.auth.conftest import Browser
 from tests.plugins.auth.people import codes_of, fresh_email, living_sessions, make_user, sign_in, signed_in
@@ -53,12 +53,13 @@ async def failures(school: School) -> list[Failure]:
 
 
 async def test_no_session_of_the_old_password_outlives_a_new_one(
-    school: School, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+    school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever knows the old password may be signing in at the very moment at which its owner chooses another."""
     email = fresh_email(school)
     user_id = await make_user(school, email=email)
-    renewed = await passwords.hash_password(deployment, "Another-Passw0rd")
+    async with school.db() as db:
+        renewed = await passwords.hash_password(db, "Another-Passw0rd")
     is_password = passwords.is_password
 
     async def overtaken(*given: Any) -> bool:
@@ -112,9 +113,9 @@ async def test_refusal_costs_one_hash_and_as_many_statements_whether_or_not_the_
     hashed: list[Any] = []
     run = passwords.threads.run
 
-    async def counted(work: Any, *arguments: Any) -> Any:
+    async def counted(tenant_id: UUID, work: Any, *arguments: Any) -> Any:
         hashed.append((work, arguments[1][:7]))
-        return await run(work, *arguments)
+        return await run(tenant_id, work, *arguments)
 
     monkeypatch.setattr(passwords.threads, "run", counted)
     costs = []
@@ -189,7 +190,7 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
     client = await school.client()
     threads, go = HashingThreads(1, 100), threading.Event()
     monkeypatch.setattr(passwords, "threads", threads)
-    blocker = asyncio.create_task(threads.run(go.wait))
+    blocker = asyncio.create_task(threads.run(school.tenant.id, go.wait))
     await asyncio.sleep(0)
     person = {"email": fresh_email(school), "password": PASSWORD, "first_name": "Sami", "last_name": "Aziz"}
     answers = [
@@ -212,7 +213,7 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
 async def test_full_queue_of_passwords_is_a_503(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     threads, go = HashingThreads(1, 0), threading.Event()
     monkeypatch.setattr(passwords, "threads", threads)
-    blocker = asyncio.create_task(threads.run(go.wait))
+    blocker = asyncio.create_task(threads.run(school.tenant.id, go.wait))
     await asyncio.sleep(0)
     client = await school.client()
     try:
