@@ -2,7 +2,7 @@
 
 from kernel.db import Db
 from kernel.events import Listener
-from plugins.courses.actions.recounts import count_curriculum, count_places, count_rating
+from plugins.courses.actions.recounts import count_curriculum, count_enrollment, count_places, count_rating
 from plugins.courses.events import (
     CurriculumChanged,
     EnrollmentDropped,
@@ -16,6 +16,10 @@ async def _count_places(db: Db, event: StudentEnrolled | EnrollmentDropped | Enr
     await count_places(db, event.course_id)
 
 
+async def _count_enrollment(db: Db, event: StudentEnrolled) -> None:
+    await count_enrollment(db, event.enrollment_id)
+
+
 async def _count_curriculum(db: Db, event: CurriculumChanged) -> None:
     await count_curriculum(db, event.course_id)
 
@@ -26,6 +30,7 @@ async def _count_rating(db: Db, event: ReviewChanged) -> None:
 
 LISTENERS = (
     Listener(StudentEnrolled, "courses.count_places_after_enrolling", _count_places),
+    Listener(StudentEnrolled, "courses.count_enrollment", _count_enrollment),
     Listener(EnrollmentDropped, "courses.count_places_after_dropping", _count_places),
     Listener(EnrollmentExpired, "courses.count_places_after_expiring", _count_places),
     Listener(CurriculumChanged, "courses.count_curriculum", _count_curriculum),

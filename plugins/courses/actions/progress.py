@@ -143,7 +143,9 @@ def _union() -> CTE:
 def share(watched: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the progress that so many seconds of a course are, while it is not completed."""
     percent = literal_column("100.0", Numeric) * watched / whole
-    return func.least(func.round(percent, 2), literal_column("99.99", Numeric))
+    share_now = func.least(func.round(percent, 2), literal_column("99.99", Numeric))
+    # Of a course without a published second, nothing; PostgreSQL's `least` would pass the null by.
+    return case((whole.is_(None), literal_column("0", Numeric)), else_=share_now)
 
 
 def _report_alone() -> Select[Any]:

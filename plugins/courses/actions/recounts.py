@@ -4,11 +4,24 @@ Each count locks its row first and counts with the next statement, whose snapsho
 so the last of many counts is right, in whichever order they run.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Numeric, Uuid, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Subquery,
+    Uuid,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from kernel.db import Db
@@ -48,47 +61,68 @@ _COUNT_RATING = (
     .where(Course.id == _COURSE, or_(Course.rating != _stars.c.average, Course.rating_count != _stars.c.count))
     .values(rating=_stars.c.average, rating_count=_stars.c.count)
 )
-_IS_ACTIVE = (CourseEnrollment.course_id == _COURSE, CourseEnrollment.status == "active", ~is_over())
-_LOCK_ENROLLMENTS = (
-    select(CourseEnrollment.id).where(*_IS_ACTIVE).order_by(CourseEnrollment.id).with_for_update(key_share=True)
-)
-_sums = (
-    select(
-        _place.id,
-        func.sum(CourseVideo.duration_seconds).label("whole"),
-        func.sum(func.least(func.coalesce(VideoProgress.watched_seconds, 0), CourseVideo.duration_seconds)).label(
-            "watched"
-        ),
-    )
-    .join(CourseSection, CourseSection.course_id == _place.course_id)
-    .join(CourseVideo, CourseVideo.section_id == CourseSection.id)
-    .outerjoin(
-        VideoProgress,
-        (VideoProgress.user_id == _place.user_id) & (VideoProgress.video_id == CourseVideo.id),
-    )
-    .where(_place.course_id == _COURSE, _place.status == "active", ~is_over(_place), IN_CURRICULUM)
-    .group_by(_place.id)
-    .subquery("sums")
-)
-_progress = share(_sums.c.watched, _sums.c.whole)
-_COUNT_PROGRESS = (
-    update(CourseEnrollment)
-    .where(CourseEnrollment.id == _sums.c.id, CourseEnrollment.progress != _progress)
-    .values(progress=_progress)
-)
-_COMPLETE = (
-    update(CourseEnrollment)
-    .where(*_IS_ACTIVE, IS_ALL_WATCHED)
-    .values(COMPLETED)
-    .returning(CourseEnrollment.id, CourseEnrollment.user_id)
-)
+_place_watches = (VideoProgress.user_id == _place.user_id) & (VideoProgress.video_id == CourseVideo.id)
 
 
 class Completion(Struct, frozen=True):
     """An enrolment that has just been completed."""
 
     id: UUID
+    course_id: UUID
     user_id: UUID
+
+
+class _ProgressCount:
+    """The statements that lock active enrolments, count their progress and complete those that have no more to watch.
+
+    Args:
+        which: The condition that says whose, of the given enrolments.
+    """
+
+    def __init__(self, which: Callable[[Any], ColumnElement[bool]]) -> None:
+        active = _is_active(CourseEnrollment, which)
+        self.lock = (
+            select(CourseEnrollment.id).where(*active).order_by(CourseEnrollment.id).with_for_update(key_share=True)
+        )
+        sums = _sums(which)
+        progress = share(sums.c.watched, sums.c.whole)
+        self.count = (
+            update(CourseEnrollment)
+            .where(CourseEnrollment.id == sums.c.id, CourseEnrollment.progress != progress)
+            .values(progress=progress)
+        )
+        self.complete = (
+            update(CourseEnrollment)
+            .where(*active, IS_ALL_WATCHED)
+            .values(COMPLETED)
+            .returning(CourseEnrollment.id, CourseEnrollment.course_id, CourseEnrollment.user_id)
+        )
+
+
+def _is_active(place: Any, which: Callable[[Any], ColumnElement[bool]]) -> tuple[ColumnElement[bool], ...]:
+    return which(place), place.status == "active", ~is_over(place)
+
+
+def _sums(which: Callable[[Any], ColumnElement[bool]]) -> Subquery:
+    """Return for each enrolment the seconds of its course and those that were watched; null where there are none."""
+    watched = func.least(func.coalesce(VideoProgress.watched_seconds, 0), CourseVideo.duration_seconds)
+    videos = CourseSection.__table__.join(CourseVideo.__table__, CourseVideo.section_id == CourseSection.id)
+    return (
+        select(
+            _place.id,
+            func.sum(CourseVideo.duration_seconds).label("whole"),
+            func.sum(case((CourseVideo.id.is_not(None), watched))).label("watched"),
+        )
+        .outerjoin(videos, (CourseSection.course_id == _place.course_id) & IN_CURRICULUM)
+        .outerjoin(VideoProgress, _place_watches)
+        .where(*_is_active(_place, which))
+        .group_by(_place.id)
+        .subquery("sums")
+    )
+
+
+_OF_COURSE = _ProgressCount(lambda place: place.course_id == _COURSE)
+_OF_ONE = _ProgressCount(lambda place: place.id == bindparam("enrollment", type_=Uuid))
 
 
 async def count_places(db: Db, course_id: UUID) -> None:
@@ -110,7 +144,19 @@ async def count_curriculum(db: Db, course_id: UUID) -> None:
     """
     await db.run(_LOCK_COURSE, course=course_id)
     await db.run(_COUNT_HOURS, course=course_id)
-    await db.run(_LOCK_ENROLLMENTS, course=course_id)
-    await db.run(_COUNT_PROGRESS, course=course_id)
-    for completed in await db.rows(Completion, _COMPLETE, course=course_id):
-        await publish(db, CourseCompleted(enrollment_id=completed.id, course_id=course_id, user_id=completed.user_id))
+    await _count_progress(db, _OF_COURSE, course=course_id)
+
+
+async def count_enrollment(db: Db, enrollment_id: UUID) -> None:
+    """Set the progress of somebody who came, or came back: they may have watched before, or the course has changed.
+
+    Emits: courses.enrollment.completed
+    """
+    await _count_progress(db, _OF_ONE, enrollment=enrollment_id)
+
+
+async def _count_progress(db: Db, statements: _ProgressCount, **which: UUID) -> None:
+    await db.run(statements.lock, **which)
+    await db.run(statements.count, **which)
+    for done in await db.rows(Completion, statements.complete, **which):
+        await publish(db, CourseCompleted(enrollment_id=done.id, course_id=done.course_id, user_id=done.user_id))
