@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import deliveries, sign_ins, tenants
+from benchmarks import beacons, deliveries, sign_ins, tenants
 from benchmarks.alone import idle_memory, second_start
 from benchmarks.cores import Cores, pin, shared_out
 from benchmarks.lab import running_lab
@@ -21,7 +21,15 @@ from benchmarks.servers import ServerFailed
 from kernel.embedded import EmbeddedStackError
 from kernel.embedded.signals import termination_as_exit
 
-NAMES = (*(each.name for each in SCENARIOS), *tenants.NAMES, *deliveries.NAMES, *sign_ins.NAMES, "memory", "start")
+NAMES = (
+    *(each.name for each in SCENARIOS),
+    *beacons.NAMES,
+    *tenants.NAMES,
+    *deliveries.NAMES,
+    *sign_ins.NAMES,
+    "memory",
+    "start",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,6 +90,8 @@ def _in_the_lab(
         if chosen:
             yield from compare(settings, folder, cores, chosen, rounds=options.rounds, tell=tell)
         names = options.names or NAMES
+        if not set(names).isdisjoint(beacons.NAMES):
+            yield from beacons.watching_school(settings, folder, cores, tell=tell)
         if not set(names).isdisjoint(tenants.NAMES):
             yield from tenants.many_tenants(settings, folder, cores, rounds=options.rounds, tell=tell)
         if not set(names).isdisjoint(deliveries.NAMES):

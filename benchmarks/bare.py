@@ -6,7 +6,7 @@ log is written by triggers of the tables, so this stack pays for it as ours does
 """
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,13 +17,22 @@ from litestar.handlers import HTTPRouteHandler
 
 from benchmarks import tape
 from benchmarks.bare_courses import courses_handler
+from benchmarks.bare_curriculum import progress_handler, sections_handler
 from benchmarks.bare_me import me_handler
 from benchmarks.bare_redemption import redeem_handler
 from benchmarks.bare_tokens import Tokens
 from benchmarks.servers import HOST
-from benchmarks.tape import Tapes, TapeUnknown
+from benchmarks.tape import Step, Tapes, TapeUnknown
 from kernel.serve import bind, server_config
 from kernel.settings import Settings, load_settings
+
+_HANDLERS: Mapping[str, Callable[[Tokens, Sequence[Step]], HTTPRouteHandler]] = {
+    "courses": courses_handler,
+    "curriculum": sections_handler,
+    "me": me_handler,
+    "progress": progress_handler,
+    "redeem": redeem_handler,
+}
 
 
 @get("/health/live")
@@ -36,12 +45,7 @@ def bare_app(settings: Settings, tapes: Tapes) -> Litestar:
     """Return the application; what has no tape, it does not answer."""
     tokens = Tokens(settings.secret_keys)
     handlers: list[HTTPRouteHandler] = [live]
-    if "courses" in tapes:
-        handlers.append(courses_handler(tokens, tapes["courses"]))
-    if "me" in tapes:
-        handlers.append(me_handler(tokens, tapes["me"]))
-    if "redeem" in tapes:
-        handlers.append(redeem_handler(tokens, tapes["redeem"]))
+    handlers += [make(tokens, tapes[name]) for name, make in _HANDLERS.items() if name in tapes]
 
     @asynccontextmanager
     async def open_pool(app: Litestar) -> AsyncIterator[None]:

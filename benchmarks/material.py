@@ -1,9 +1,10 @@
 """What the servers are asked: requests that are ready to send, and the tapes by which the bare stack answers them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count, islice
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from benchmarks import tape
 from benchmarks.load import request_bytes
 from benchmarks.pairs import Requests, repeated
-from benchmarks.school import Student, caller, found_school, redemptions, settle
+from benchmarks.school import VIDEO_SECONDS, School, Student, caller, found_school, redemptions, settle
 from kernel.app import opened
 from kernel.deployment import Deployment
 from kernel.settings import Settings
@@ -21,6 +22,8 @@ COURSES_PATH = "/courses?limit=20"
 REDEEM_PATH = "/access-codes/redeem"
 _API = "/api/v1"
 _FOR_THE_TAPE = 2
+BEACON_S = 10
+"""How much of a video a player reports at once."""
 
 
 def prepare(
@@ -50,18 +53,52 @@ async def _fill(settings: Settings, requests: dict[str, Requests], redeemed: int
         pairs = iter(await redemptions(deployment, school, redeemed + _FOR_THE_TAPE))
         async with caller(deployment) as client:
             student = school.students[0]
+            curriculum_path = f"/courses/{school.watched_course}/sections"
+            # Another one than those that are measured, so that it begins at nothing for them.
+            seen = (school.lessons[0], 0)
             tapes = {
                 "courses": await tape.recorded(lambda: _get(deployment, client, student, COURSES_PATH)),
+                "curriculum": await tape.recorded(lambda: _get(deployment, client, student, curriculum_path)),
+                "progress": await tape.recorded(lambda: _report(client, student, *seen)),
                 "me": await tape.recorded(lambda: _get(deployment, client, student, ME_PATH)),
                 "redeem": await tape.recorded(lambda: _redeem(client, *next(pairs))),
             }
     await settle(settings.owner_database_url)
     lists = [request_bytes("GET", _API + COURSES_PATH, token=each.token) for each in school.students]
+    beacons = _beacons(school)
+    curricula = [request_bytes("GET", _API + curriculum_path, token=each.token) for each in school.students]
+    requests["curriculum"] = repeated(curricula)
+    requests["progress"] = lambda count: list(islice(beacons, count))
     orders = iter([_order(student, code) for student, code in pairs])
     requests["courses"] = repeated(lists)
     requests["me"] = repeated([request_bytes("GET", _API + ME_PATH, token=each.token) for each in school.students])
     requests["redeem"] = lambda count: list(islice(orders, count))
     return tapes
+
+
+def _beacons(school: School) -> Iterator[bytes]:
+    """Yield reports of the next seconds of a video, of all students in turn, without an end.
+
+    Each student goes from video to video; none of them is ever watched enough to be completed.
+    """
+    for turn in count(1):
+        video_id = school.lessons[turn % len(school.lessons)]
+        place = turn // len(school.lessons)
+        assert (place + 1) * BEACON_S < VIDEO_SECONDS * 0.8, "the videos are too short for so many reports"
+        for student in school.students:
+            path = f"{_API}/videos/{video_id}/progress"
+            yield request_bytes("POST", path, token=student.token, body=msgspec.json.encode(_beacon(place)))
+
+
+def _beacon(place: int) -> dict[str, object]:
+    until = (place + 1) * BEACON_S
+    return {"position": until, "ranges": [[place * BEACON_S, until]], "total_seconds": VIDEO_SECONDS}
+
+
+async def _report(client: httpx.AsyncClient, student: Student, video_id: UUID, place: int) -> None:
+    headers = {"Authorization": f"Bearer {student.token}"}
+    answer = await client.post(f"/videos/{video_id}/progress", json=_beacon(place), headers=headers)
+    answer.raise_for_status()
 
 
 def _order(student: Student, code: str) -> bytes:

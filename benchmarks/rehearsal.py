@@ -11,12 +11,15 @@ from benchmarks.pairs import Requests
 from benchmarks.servers import HOST, Server
 from kernel.settings import Settings
 
-REDEEMED = 20
+WRITTEN = 20
+"""How many writing requests each server gets."""
 _ROWS = """
-    SELECT (SELECT count(*) FROM codes.code_redemptions) AS redemptions,
+    SELECT (SELECT count(*) FROM codes.code_redemptions)
+               + (SELECT coalesce(sum(watched_seconds), 0) / 10 FROM courses.video_progress) AS written,
            (SELECT count(*) FROM codes.redemption_attempts) AS attempts,
            (SELECT sum(current_uses) FROM codes.access_codes) AS uses,
            (SELECT count(*) FROM courses.course_enrollments) AS enrollments,
+           (SELECT count(*) FROM courses.video_progress) AS watched,
            (SELECT count(*) FROM kernel.outbox) AS outbox,
            (SELECT count(*) FROM kernel.audit_logs) AS audited
 """
@@ -40,20 +43,20 @@ def check_same_answer(name: str, ours: Server, bare: Server, requests: Requests)
         raise NotTheSame(f"{name}: ours answers ...{mine[around]!r}..., the bare stack ...{other[around]!r}...")
 
 
-def check_same_rows(settings: Settings, ours: Server, bare: Server, requests: Requests) -> None:
-    """Let both servers redeem as many codes.
+def check_same_rows(name: str, settings: Settings, ours: Server, bare: Server, requests: Requests) -> None:
+    """Let both servers answer as many requests that write: redeem a code each, or record ten seconds each.
 
     Raises:
         NotTheSame: They leave different numbers of rows.
     """
     mine, other = (_rows_left(settings, server, requests) for server in (ours, bare))
-    if mine != other or mine["redemptions"] != REDEEMED:
-        raise NotTheSame(f"redeem: of {REDEEMED} redemptions ours leaves {mine}, the bare stack {other}")
+    if mine != other or mine["written"] != WRITTEN:
+        raise NotTheSame(f"{name}: of {WRITTEN} requests ours leaves {mine}, the bare stack {other}")
 
 
 def _rows_left(settings: Settings, server: Server, requests: Requests) -> Mapping[str, int]:
     before = asyncio.run(_rows(settings.operator_database_url))
-    send(HOST, server.port, requests(REDEEMED))
+    send(HOST, server.port, requests(WRITTEN))
     after = asyncio.run(_rows(settings.operator_database_url))
     return {name: after[name] - before[name] for name in after}
 

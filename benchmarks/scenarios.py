@@ -10,7 +10,7 @@ import msgspec
 from benchmarks.cores import Cores
 from benchmarks.material import prepare
 from benchmarks.pairs import Side, measure, needed
-from benchmarks.rehearsal import REDEEMED, check_same_answer, check_same_rows
+from benchmarks.rehearsal import WRITTEN, check_same_answer, check_same_rows
 from benchmarks.report import Finding, compared
 from benchmarks.servers import Server, Start, environment_of, free_port, running, serve_words
 from kernel.settings import Settings
@@ -32,6 +32,8 @@ class Scenario(msgspec.Struct, frozen=True):
 
 SCENARIOS = (
     Scenario("courses", 2.0, 1500),
+    Scenario("curriculum", 0.6, 400),
+    Scenario("progress", 0.5, 800),
     Scenario("redeem", 0.5, 500),
     Scenario("me", 0.6, 1500),
     Scenario("health", 0.8, 2000),
@@ -53,16 +55,17 @@ def compare(
         settings,
         tapes,
         signed_in=names != ["health"],
-        redeemed=sum(needed(rounds, each.per_round) + 2 * REDEEMED for each in chosen if each.name == "redeem"),
+        redeemed=sum(needed(rounds, each.per_round) + 2 * WRITTEN for each in chosen if each.name == "redeem"),
         tell=tell,
     )
     tell("Starting both servers")
     with _both(settings, folder, tapes, cores.server) as (ours, bare):
-        for name in ("courses", "me"):
+        for name in ("courses", "curriculum", "me"):
             if name in names:
                 check_same_answer(name, ours, bare, requests[name])
-        if "redeem" in names:
-            check_same_rows(settings, ours, bare, requests["redeem"])
+        for name in ("progress", "redeem"):
+            if name in names:
+                check_same_rows(name, settings, ours, bare, requests[name])
         for each in chosen:
             yield compared(
                 each.name,

@@ -22,7 +22,7 @@ from kernel.ids import new_id
 from kernel.tenancy import Tenant
 from plugins.codes.actions.codes import generate
 from plugins.codes.schemas import GenerateRequest
-from plugins.courses.tables import Course, CourseCategory
+from plugins.courses.tables import Course, CourseCategory, CourseEnrollment, CourseSection, CourseVideo
 
 COURSES = 1000
 STUDENTS = 50
@@ -34,6 +34,10 @@ _PASSWORD = "A-good-Password-1"
 _MOST_PER_MINUTE = 1_000_000
 
 _CATEGORY = ("id", "name", "slug", "sort_order")
+SECTIONS, VIDEOS = 10, 10
+"""Of the one course that has a curriculum; every student is in it."""
+VIDEO_SECONDS = 36_000
+
 _COURSE = (
     "id",
     "title",
@@ -49,6 +53,11 @@ _COURSE = (
 )
 _ADD_CATEGORY = insert(CourseCategory).values({name: bindparam(name) for name in _CATEGORY})
 _ADD_COURSE = insert(Course).values({name: bindparam(name) for name in _COURSE})
+_SECTION = ("id", "course_id", "title", "sort_order")
+_ADD_SECTION = insert(CourseSection).values({name: bindparam(name) for name in _SECTION})
+_VIDEO = ("id", "section_id", "title", "description", "video_type", "youtube_id", "duration_seconds", "sort_order")
+_ADD_VIDEO = insert(CourseVideo).values({name: bindparam(name) for name in _VIDEO})
+_ADD_ENROLLMENT = insert(CourseEnrollment).values({name: bindparam(name) for name in ("id", "user_id", "course_id")})
 
 
 class Student(msgspec.Struct, frozen=True):
@@ -59,12 +68,18 @@ class Student(msgspec.Struct, frozen=True):
 
 
 class School(msgspec.Struct, frozen=True):
-    """What was made."""
+    """What was made; `lessons` are the videos of the last course, in which every student is enrolled."""
 
     tenant: Tenant
     admin_id: UUID
     courses: Sequence[UUID]
     students: Sequence[Student]
+    lessons: Sequence[UUID]
+
+    @property
+    def watched_course(self) -> UUID:
+        """Return the course that has lessons; nobody redeems a code for it."""
+        return self.courses[-1]
 
 
 async def found_school(deployment: Deployment) -> School:
@@ -76,7 +91,8 @@ async def found_school(deployment: Deployment) -> School:
     people = await _add_people(deployment, tenant)
     courses = await add_courses(deployment, tenant, [people[f"instructor-{n}"] for n in range(_INSTRUCTORS)])
     students = await _signed_in(deployment, {name: people[name] for name in people if name.startswith("student")})
-    return School(tenant, people["admin"], courses, students)
+    lessons = await _add_curriculum(deployment, tenant, courses[-1], [each.id for each in students])
+    return School(tenant, people["admin"], courses, students, lessons)
 
 
 async def _add_people(deployment: Deployment, tenant: Tenant) -> dict[str, UUID]:
@@ -112,6 +128,36 @@ async def add_courses(deployment: Deployment, tenant: Tenant, instructors: Seque
         await db.run_many(_ADD_CATEGORY, categories)
         await db.run_many(_ADD_COURSE, courses)
     return [each["id"] for each in courses]
+
+
+async def _add_curriculum(
+    deployment: Deployment, tenant: Tenant, course_id: UUID, students: Sequence[UUID]
+) -> list[UUID]:
+    """Give a course sections of videos, enrol everyone in it, and return the ids of the videos."""
+    sections: list[dict[str, Any]] = [
+        {"id": new_id(), "course_id": course_id, "title": f"Section {place}", "sort_order": place}
+        for place in range(SECTIONS)
+    ]
+    videos = [_video(section["id"], place) for section in sections for place in range(VIDEOS)]
+    enrollments = [{"id": new_id(), "user_id": each, "course_id": course_id} for each in students]
+    async with deployment.database.transaction(Origin(tenant.id), tenant) as db:
+        await db.run_many(_ADD_SECTION, sections)
+        await db.run_many(_ADD_VIDEO, videos)
+        await db.run_many(_ADD_ENROLLMENT, enrollments)
+    return [each["id"] for each in videos]
+
+
+def _video(section_id: UUID, place: int) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "section_id": section_id,
+        "title": f"Lesson {place}: what a ratio says",
+        "description": "What it says, what it does not say, and how to take it twice.",
+        "video_type": "youtube_private",
+        "youtube_id": "dQw4w9WgXcQ",
+        "duration_seconds": VIDEO_SECONDS,
+        "sort_order": place,
+    }
 
 
 def _course(number: int, categories: Sequence[dict[str, Any]], instructors: Sequence[UUID]) -> dict[str, Any]:
@@ -153,7 +199,7 @@ async def redemptions(deployment: Deployment, school: School, count: int) -> lis
     """
     actor = Actor(school.tenant.id, school.admin_id, "admin", grants=school.tenant.grants("admin"))
     pairs: list[tuple[Student, str]] = []
-    for course_id in school.courses:
+    for course_id in school.courses[:-1]:
         if len(pairs) >= count:
             break
         async with deployment.database.transaction(Origin(school.tenant.id, actor.id), school.tenant) as db:

@@ -77,7 +77,7 @@ async def section_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, off
     for video in await db.rows(VideoRow, _COURSE_VIDEOS, viewer=actor.user_id, **which):
         videos.setdefault(video.section_id, []).append(shown_video(video, own))
     materials = await materials_by_section(db, actor, course_id)
-    sections = [_section(row, videos.get(row.id, ()), materials.get(row.id, ())) for row in rows]
+    sections = [shown_section(row, videos.get(row.id, ()), materials.get(row.id, ())) for row in rows]
     return Page(sections, total, rows_for(limit), offset)
 
 
@@ -110,10 +110,13 @@ async def section_details(db: Db, actor: Actor, section_id: UUID) -> SectionDeta
         raise SectionNotFound
     videos = await db.rows(VideoRow, _SECTION_VIDEOS, section=section_id, hidden_too=own.manages, viewer=actor.user_id)
     materials = await materials_by_section(db, actor, row.course_id, section_id)
-    return _section(row, [shown_video(video, own) for video in videos], materials.get(section_id, ()))
+    return shown_section(row, [shown_video(video, own) for video in videos], materials.get(section_id, ()))
 
 
-def _section(row: SectionRow, videos: Sequence[VideoDetails], materials: Sequence[MaterialDetails]) -> SectionDetails:
+def shown_section(
+    row: SectionRow, videos: Sequence[VideoDetails], materials: Sequence[MaterialDetails]
+) -> SectionDetails:
+    """Return a section with these videos and materials."""
     return SectionDetails(
         id=row.id,
         course_id=row.course_id,
