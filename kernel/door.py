@@ -263,13 +263,13 @@ class Door:
             raise
 
     async def _tenant(self, arrival: Arrival, claims: AccessClaims | None) -> Tenant:
-        tenants = self._deployment.tenants
+        tenants, caller = self._deployment.tenants, _line_of(arrival.address)
         if arrival.slug:
             if not _SLUG.fullmatch(arrival.slug):
                 raise TenantUnknown
-            tenant = await tenants.by_slug(arrival.slug)
+            tenant = await tenants.by_slug(arrival.slug, caller=caller)
         else:
-            tenant = await tenants.by_host(arrival.hostname)
+            tenant = await tenants.by_host(arrival.hostname, caller=caller)
         if claims is not None and claims.tenant != tenant.id:
             raise Unauthenticated("The access token belongs to another school.")
         return tenant

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from kernel import cross_origin
 from kernel.answer_headers import Header, standing_headers
 from kernel.deployment import Deployment
+from kernel.faults import traceback_of
 from kernel.metrics import RequestMetrics
 from kernel.settings import Settings
 from kernel.storage.responses import PROXIED_PATH
@@ -35,7 +36,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(lambda exc_info: traceback_of(exc_info[1])),
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer(serializer=_to_json)

@@ -23,6 +23,7 @@ from kernel.keys import Keyring
 from kernel.plugin import Contribution
 from kernel.scopes import Scope
 from kernel.settings import SettingsSpec
+from kernel.strangers import Strangers
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -167,19 +168,24 @@ class TenantDirectory:
         self._directory_version: int | None = None
         self._losses = 0
         self._in_doubt = False
+        self._strangers = Strangers()
 
-    async def by_host(self, host: str) -> Tenant:
+    async def by_host(self, host: str, *, caller: str = "") -> Tenant:
         """Return the tenant at home at a host; the only tenant answers at every host.
+
+        Args:
+            host: Without a port.
+            caller: Whose request it is, so that they cannot try names without end; background work has none.
 
         Raises:
             TenantUnknown: There is none, or it is switched off.
+            RateLimited: The caller has tried too many that there are not.
         """
-        known = self._hosts.get(host)
-        if known is not None and (tenant := self._fresh(known)) is not None:
+        if (tenant := self._known(host, caller)) is not None:
             return tenant
         async with self._database.transaction(Origin(tenant_id=None)) as db:
             row = await db.row(TenantRow, _BY_HOST, host=host)
-        return self._remember(host, self._keep(row))
+        return self._remember(host, row, caller)
 
     async def by_id(self, tenant_id: UUID, *, version: int | None = None) -> Tenant:
         """Return a tenant by its id, for background work.
@@ -197,20 +203,34 @@ class TenantDirectory:
             row = await db.row(TenantRow, _BY_ID, id=tenant_id)
         return self._keep(row)
 
-    async def by_slug(self, slug: str) -> Tenant:
+    async def by_slug(self, slug: str, *, caller: str = "") -> Tenant:
         """Return a tenant by its slug, named by a trusted proxy.
 
         Raises:
             TenantUnknown: There is none, or it is switched off.
+            RateLimited: The caller has tried too many that there are not.
         """
         key = f"slug:{slug}"
-        if (known := self._hosts.get(key)) is not None and (tenant := self._fresh(known)) is not None:
+        if (tenant := self._known(key, caller)) is not None:
             return tenant
         async with self._database.transaction(Origin(tenant_id=None)) as db:
             row = await db.row(TenantRow, _BY_SLUG, slug=slug)
-        return self._remember(key, self._keep(row))
+        return self._remember(key, row, caller)
 
-    def _remember(self, key: str, tenant: Tenant) -> Tenant:
+    def _known(self, key: str, caller: str) -> Tenant | None:
+        known = self._hosts.get(key)
+        if known is None and caller:
+            self._strangers.check(caller)
+        return self._fresh(known) if known is not None else None
+
+    def _remember(self, key: str, row: TenantRow | None, caller: str) -> Tenant:
+        try:
+            tenant = self._keep(row)
+        except TenantUnknown:
+            self._hosts.pop(key, None)
+            if caller:
+                self._strangers.note(caller)
+            raise
         if len(self._hosts) >= _MOST_HOSTS:
             self._hosts.clear()
         self._hosts[key] = tenant.id

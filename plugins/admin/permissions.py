@@ -3,7 +3,11 @@
 from kernel.auth import Permission
 
 READ_SETTINGS = Permission("admin.settings.read", "See the settings", {"admin": "any"})
-UPDATE_SETTINGS = Permission("admin.settings.update", "Change the settings", {"admin": "any"})
+UPDATE_SETTINGS = Permission(
+    "admin.settings.update",
+    "Change all settings, also who vouches for people: whoever may, can sign in as anybody",
+    {"admin": "any"},
+)
 READ_ROLES = Permission("admin.role.read", "See what each role may", {"admin": "any"})
 UPDATE_ROLES = Permission("admin.role.update", "Change what another role may", {"admin": "any"})
 READ_PLUGINS = Permission("admin.plugin.read", "See which plugins act here, and why others do not", {"admin": "any"})

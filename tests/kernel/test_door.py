@@ -13,6 +13,7 @@ from kernel.gate import session_key
 from kernel.identity import SessionState
 from kernel.ids import new_id
 from kernel.settings import Settings
+from kernel.strangers import MOST_PER_MINUTE
 from kernel.testing import School
 from tests.kernel.conftest import Process, process, sign_in
 from tests.kernel.lab.statements import REVOKE_SESSION
@@ -128,6 +129,25 @@ async def test_unknown_host_is_not_found_once_there_is_a_second_tenant(lab: Proc
     for headers in ({}, user.headers):
         answer = await client.get("http://elsewhere.test/api/v1/lab/open", headers=headers)
         assert outcome(answer) == (404, "kernel.tenant_unknown")
+
+
+async def test_whoever_tries_host_after_host_is_refused_before_the_database_is_asked(
+    lab: Process, school: School, query_count: Any
+) -> None:
+    await lab.school()
+    client, other = await lab.client(school, address="198.51.100.1"), await lab.client(school, address="198.51.100.2")
+    await other.get("/lab/open")
+    tried = [await client.get(f"http://guess-{turn}.test/api/v1/lab/open") for turn in range(MOST_PER_MINUTE)]
+    asked = query_count()
+    refused = await client.get("http://another-guess.test/api/v1/lab/open")
+
+    assert {outcome(answer) for answer in tried} == {(404, "kernel.tenant_unknown")}
+    assert outcome(refused) == (429, "kernel.rate_limited")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert query_count() == asked
+    # Schools that the process knows are open to them, and others may look for one.
+    assert (await client.get("/lab/open")).status_code == 200
+    assert outcome(await other.get("http://elsewhere.test/api/v1/lab/open")) == (404, "kernel.tenant_unknown")
 
 
 async def test_only_tenant_answers_at_every_host_until_there_is_a_second(lone_lab: Process) -> None:

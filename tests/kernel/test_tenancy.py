@@ -9,8 +9,10 @@ from sqlalchemy import column, text
 from kernel import operations
 from kernel.auth import Permission
 from kernel.categories import SECURITY, SecuritySettings
+from kernel.errors import RateLimited
 from kernel.ids import new_id
 from kernel.settings import SettingsSpec
+from kernel.strangers import MOST_PER_MINUTE, Strangers
 from kernel.tenancy import Tenant, TenantRow, TenantUnknown
 from kernel.testing import School
 from tests.kernel.conftest import Process
@@ -128,6 +130,27 @@ async def test_directory_forgets_what_redis_says_has_changed(lab: Process, schoo
     assert not tenants.is_current(known, known.version, (directory or 0) + 1)
     assert tenants.is_current(known, known.version, (directory or 0) + 1)
     assert not tenants.is_current(known, known.version, directory)
+
+
+def test_strangers_begin_anew_after_their_minute_and_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    strangers, now = Strangers(), [1000.0]
+    monkeypatch.setattr("kernel.strangers.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("kernel.strangers._MOST_CALLERS", 2)
+    for _ in range(MOST_PER_MINUTE):
+        strangers.note("one")
+    now[0] += 20
+    with pytest.raises(RateLimited) as refused:
+        strangers.check("one")
+    assert refused.value.headers == {"Retry-After": "40"}
+    strangers.check("two")
+    now[0] += 40
+    strangers.check("one")
+    strangers.note("one")
+    strangers.check("one")
+
+    for caller in ("two", "three"):
+        strangers.note(caller)
+    assert len(strangers._seen) == 1
 
 
 async def test_directory_keeps_hosts_within_bounds(

@@ -13,7 +13,7 @@ from kernel.embedded.postgres import Postgres
 from kernel.embedded.programs import find_programs
 from kernel.embedded.server import is_alive, poll
 from kernel.errors import NotFound
-from kernel.faults import describe
+from kernel.faults import describe, traceback_of
 from kernel.settings import Settings
 from kernel.tasks import enqueue
 from kernel.worker import deliver_due_events
@@ -87,6 +87,22 @@ async def test_an_error_is_described_by_kind_and_place_and_not_by_what_it_quotes
     assert words[:3] == ["asyncpg.exceptions.UniqueViolationError", "23505", "names_pkey"]
     assert "Ada" in str(refused.value.detail)
     assert "Ada" not in describe(refused.value)
+
+    error: BaseException = ExceptionGroup("two things", [refused.value, KeyError("x")])
+    try:
+        raise ValueError("the request was refused") from error
+    except ValueError as outer:
+        told = traceback_of(outer)
+    assert str(refused.value.detail) not in told
+    assert told.splitlines()[0] == "ExceptionGroup: two things (2 sub-exceptions)"
+    for part in (
+        "asyncpg.exceptions.UniqueViolationError 23505 names_pkey",
+        "KeyError: 'x'",
+        "direct cause",
+        "test_an_error_is_described_by_kind_and_place",
+    ):
+        assert part in told
+    assert told.splitlines()[-1] == "ValueError: the request was refused"
 
 
 def test_a_refusal_is_described_by_its_code() -> None:

@@ -80,10 +80,11 @@ async def admit(db: Db, user_id: UUID, *, method: Method) -> SignedIn | MfaRequi
         AccountSuspended: And its like; the refusal is kept.
         BadCredentials: The account went or was closed meanwhile.
     """
-    _check_standing(db, await standing_of(db, user_id))
+    account = await standing_of(db, user_id)
+    _check_standing(db, account)
     factors = await second_factors.factors_of(db, user_id)
     if factors.any:
-        token = mfa_tokens.issue(db, user_id, method)
+        token = mfa_tokens.issue(db, account, method)
         return MfaRequired(mfa_token=token, methods=factors.methods, expires_in=mfa_tokens.TTL_S)
     return await _open(db, user_id, method, second_factor=False)
 

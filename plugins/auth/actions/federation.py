@@ -163,7 +163,7 @@ async def finish_sign_in(db: Db, pending: PendingSignIn, returned: Returned) -> 
     """
     provider, assertion = await _assertion(db, pending, returned)
     account = await _account(db, pending, provider, assertion)
-    await count_try(db, account.email)
+    await count_try(db, account.email, "oauth")
     return await admit(db, account.id, method="oauth")
 
 

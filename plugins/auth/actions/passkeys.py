@@ -14,12 +14,11 @@ from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import NotFound
-from plugins.auth import mfa_tokens
 from plugins.auth.actions.addresses import check_address_proved
 from plugins.auth.actions.admission import SignedIn, admit_with_second_factor, record_failure, standing_of
 from plugins.auth.actions.reauthentication import confirm_password
 from plugins.auth.actions.second_factors import miss_factor, welcome_factor
-from plugins.auth.actions.second_step import begin_second_step, finish_second_step
+from plugins.auth.actions.second_step import begin_second_step, finish_second_step, holder_of
 from plugins.auth.actions.tries import count_try
 from plugins.auth.actions.ways_in import check_another_way_in
 from plugins.auth.errors import PasskeyCopied, PasskeyKnown, PasskeyRefused, TooManyPasskeys
@@ -171,7 +170,7 @@ async def begin_sign_in(db: Db, *, mfa_token: str | None) -> dict[str, Any]:
     """
     if mfa_token is None:
         return await sign_in_options(db, Ceremony(_SIGN_IN))
-    user_id = mfa_tokens.read(db, mfa_token).user_id
+    user_id = await holder_of(db, mfa_token)
     allowed = await passkeys.credential_ids_of(db, user_id)
     return await sign_in_options(db, Ceremony(_SECOND_STEP, user_id), allowed=allowed)
 
@@ -187,7 +186,7 @@ async def sign_in_with_passkey(db: Db, *, credential: Credential, mfa_token: str
         RateLimited: The account was tried too often, by whichever door.
     """
     if mfa_token is not None:
-        claims = await begin_second_step(db, mfa_token)
+        claims = await begin_second_step(db, mfa_token, "passkey")
         challenge, ceremony = await take_challenge(db, credential, _SECOND_STEP)
         stored = await _known_passkey(db, credential)
         if not stored.user_id == claims.user_id == ceremony.user_id:
@@ -196,7 +195,7 @@ async def sign_in_with_passkey(db: Db, *, credential: Credential, mfa_token: str
         return await finish_second_step(db, claims)
     challenge, _ = await take_challenge(db, credential, _SIGN_IN)
     stored = await _known_passkey(db, credential)
-    await count_try(db, (await standing_of(db, stored.user_id)).email)
+    await count_try(db, (await standing_of(db, stored.user_id)).email, "passkey")
     await _check_signed(db, stored, credential, challenge)
     return await admit_with_second_factor(db, stored.user_id, method="passkey")
 

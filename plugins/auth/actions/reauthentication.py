@@ -35,7 +35,7 @@ async def confirm_password(db: Db, actor: Actor, password: str | None) -> None:
     await db.release()
     if password is None:
         raise WrongPassword
-    await count_try(db, account.email)
+    await count_try(db, account.email, "password")
     if not await passwords.is_password(db, password, stored):
         record_failure(db, actor.id, "wrong_password")
         raise WrongPassword

@@ -35,7 +35,7 @@ async def sign_in(db: Db, *, email: str, password: str) -> SignedIn | MfaRequire
         PasswordsBusy: Too many passwords wait to be hashed.
     """
     email = normalised(email)
-    await count_try(db, email)
+    await count_try(db, email, "password")
     account = await sessions.credentials_by_email(db, email)
     await db.release()
     stored = account.stored_password if account else None

@@ -1,23 +1,31 @@
-"""Counting tries against an account, from wherever they come; the caller's address is counted at the kernel's door."""
+"""Counting tries against an account, from wherever they come; the caller's address is counted at the kernel's door.
+
+What can be guessed is counted by itself: whoever guesses somebody's password must not thereby shut the other ways in.
+"""
+
+from typing import Literal
 
 from kernel.categories import SECURITY, SecuritySettings
 from kernel.db import Db
 from kernel.gate import Limit
 from kernel.tables import normalised
 
+Proof = Literal["password", "code", "passkey", "oauth"]
 
-async def count_try(db: Db, account: str) -> None:
+
+async def count_try(db: Db, account: str, proof: Proof) -> None:
     """Count one try against an account's own limit, whether or not there is such an account.
 
     Args:
         db: Of the tenant.
         account: Its e-mail address. Redis gets a keyed hash of it.
+        proof: What was tried; at whichever door, it counts together.
 
     Raises:
         RateLimited: It was tried too often.
         RedisUnavailable: Tries cannot be counted, so none is allowed.
     """
-    await _count(db, "login", account)
+    await _count(db, proof, account)
 
 
 async def count_mail(db: Db, account: str) -> None:

@@ -17,7 +17,9 @@ from plugins.auth.tables import Session, User
 _CREDENTIALS = select(User.id, User.email, User.password_hash, User.password_key_id)
 _CREDENTIALS_BY_EMAIL = _CREDENTIALS.where(User.email == bindparam("email"))
 _CREDENTIALS_BY_ID = _CREDENTIALS.where(User.id == bindparam("id"))
-_STANDING = select(User.id, User.email, User.status, User.email_verified).where(User.id == bindparam("id"))
+_STANDING = select(User.id, User.email, User.status, User.email_verified, User.password_hash).where(
+    User.id == bindparam("id")
+)
 _SESSION_STATE = (
     select(User.id.label("user_id"), User.role, User.is_operator, Session.second_factor)
     .join(Session, and_(Session.user_id == User.id, Session.tenant_id == User.tenant_id))
@@ -57,6 +59,7 @@ class Standing(Struct, frozen=True):
     email: str
     status: Status
     email_verified: bool
+    password_hash: str | None
 
 
 class StoredSession(Struct, frozen=True):

@@ -22,6 +22,7 @@ from tests.plugins.auth.authenticator import (
     decoded,
     encoded,
 )
+from tests.plugins.auth.conftest import Browser
 from tests.plugins.auth.people import codes_of, fresh_email, living_sessions, make_user, sign_in, signed_in
 from tests.plugins.auth.test_auth_second_factors import code_of, enrolled, second_step
 
@@ -242,6 +243,18 @@ async def test_passkey_alone_signs_in(school: School, device: dict[str, Any]) ->
     async with school.db() as db:
         assert await db.values(_METHODS, user=owner.id) == ["password", "passkey", "passkey"]
     assert (await owner.client.get("/auth/passkeys")).json()["items"][0]["last_used_at"] is not None
+
+
+async def test_passkey_opens_an_account_whose_password_somebody_guesses(
+    new_school: SchoolFactory, browser: Browser
+) -> None:
+    school = await new_school(settings={"security": {"rate_limits": {"login_per_minute": 5}}})
+    owner = await owner_of_passkey(school)
+    strangers = [await browser(school, address=f"203.0.113.{number}") for number in range(6)]
+    guesses = [await sign_in(each, owner.email, "Wrong-one-77") for each in strangers]
+    assert codes_of(guesses[-1]) == [(429, "kernel.rate_limited")]
+    client = await browser(school, address="192.0.2.7")
+    assert (await use(client, owner.device.use(await options_to_sign_in(client)))).status_code == 200
 
 
 async def test_passkey_counts_for_both_factors(new_school: SchoolFactory) -> None:

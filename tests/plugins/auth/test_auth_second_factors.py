@@ -20,8 +20,14 @@ from kernel.errors import NotFound
 from kernel.keys import Keyring
 from kernel.tables import AuditLog
 from kernel.testing import PASSWORD, FakeClock, Mailbox, School, SchoolFactory
+from plugins.auth import passwords
+from plugins.auth.actions import codes
+from plugins.auth.actions import second_step as second_step_action
+from plugins.auth.actions.new_passwords import set_password
+from plugins.auth.actions.sessions import end_sessions_of
 from plugins.auth.cli import COMMANDS
 from plugins.auth.tables import FailedLogin, RecoveryCode, TotpFactor, User
+from tests.plugins.auth.conftest import Browser
 from tests.plugins.auth.people import codes_of, fresh_email, living_sessions, make_user, sign_in, signed_in
 
 _SECRET = select(TotpFactor.secret).where(TotpFactor.user_id == bindparam("user"))
@@ -305,15 +311,56 @@ async def test_token_is_bound_to_its_school_and_kind(
     assert codes_of(*answers) == [(401, "auth.mfa_token_invalid")] * 5
 
 
-async def test_tries_of_the_second_step_count_with_those_of_the_first(
-    new_school: SchoolFactory, fake_clock: FakeClock
+async def test_codes_of_an_account_are_counted_over_all_tokens_and_addresses(
+    new_school: SchoolFactory, fake_clock: FakeClock, browser: Browser
 ) -> None:
     school = await new_school(settings={"security": {"rate_limits": {"login_per_minute": 6}}})
-    owner = await enrolled(school, fake_clock)  # a login, the password once more
+    owner = await enrolled(school, fake_clock)
+    tokens = [(await owner.first_step())[1] for _ in range(2)]
+    clients = [await browser(school, address=f"203.0.113.{number}") for number in range(2)]
+    tries = [await second_step(clients[turn % 2], tokens[turn % 2], "000000") for turn in range(7)]
+    assert codes_of(*tries) == [(401, "auth.wrong_code")] * 6 + [(429, "kernel.rate_limited")]
+
+
+async def test_guessing_a_password_does_not_shut_the_second_step(
+    new_school: SchoolFactory, fake_clock: FakeClock, browser: Browser
+) -> None:
+    school = await new_school(settings={"security": {"rate_limits": {"login_per_minute": 5}}})
+    owner = await enrolled(school, fake_clock)
+    _, token = await owner.first_step()
+    strangers = [await browser(school, address=f"203.0.113.{number}") for number in range(6)]
+    guesses = [await sign_in(each, owner.email, "Wrong-one-77") for each in strangers]
+    assert codes_of(guesses[-1]) == [(429, "kernel.rate_limited")]
+    entered = await second_step(await browser(school, address="192.0.2.7"), token, code_of(owner.secret))
+    assert entered.status_code == 200
+
+
+@pytest.mark.parametrize("moment", ["before", "meanwhile"])
+async def test_new_password_ends_what_the_old_one_has_begun(
+    school: School, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    owner = await enrolled(school, fake_clock)
     client, token = await owner.first_step()
-    tries = [await second_step(client, token, "000000") for _ in range(4)]
-    assert codes_of(*tries) == [(401, "auth.wrong_code")] * 3 + [(429, "kernel.rate_limited")]
-    assert codes_of(await sign_in(await school.client(), owner.email)) == [(429, "kernel.rate_limited")]
+
+    async def reset() -> None:
+        async with school.db() as db:
+            await set_password(db, owner.id, await passwords.hash_password(db, "Another-Passw0rd"))
+            await end_sessions_of(db, owner.id)
+
+    async def overtaken(*given: Any) -> Any:
+        used = await codes.use_code(*given)
+        await reset()
+        return used
+
+    if moment == "before":
+        await reset()
+    else:
+        monkeypatch.setattr(second_step_action, "use_code", overtaken)
+
+    assert codes_of(await second_step(client, token, code_of(owner.secret))) == [(401, "auth.mfa_token_invalid")]
+    options = await client.post("/auth/passkeys/sign-in/options", json={"mfa_token": token})
+    assert codes_of(options) == [(401, "auth.mfa_token_invalid")]
+    assert await living_sessions(school, owner.id) == []
 
 
 async def test_suspended_between_the_steps_is_refused(school: School, fake_clock: FakeClock) -> None:
