@@ -1,17 +1,28 @@
-"""The door for other plugins: find a file and what was made of it, sign addresses, store one."""
+"""The door for other plugins: find a file and what was made of it, sign addresses, store one, pack and unpack."""
 
+from plugins.media.actions.archives import ToPack, archive_entries, entry_bytes, packed, remove_files
 from plugins.media.actions.files import store_file
-from plugins.media.errors import FileNotFound
+from plugins.media.errors import ArchiveDamaged, FileNotFound
 from plugins.media.queries import file_by_id, rendition_bytes, rendition_url, renditions_by_file, signed_url
+from plugins.media.rules.archives import Entry
 from plugins.media.schemas import FileKind, FileRef, RenditionRef, SignedUrl
+from plugins.media.settings import most_bytes
 
 __all__ = [
+    "ArchiveDamaged",
+    "Entry",
     "FileKind",
     "FileNotFound",
     "FileRef",
     "RenditionRef",
     "SignedUrl",
+    "ToPack",
+    "archive_entries",
+    "entry_bytes",
     "file_by_id",
+    "most_bytes",
+    "packed",
+    "remove_files",
     "rendition_bytes",
     "rendition_url",
     "renditions_by_file",

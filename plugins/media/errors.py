@@ -32,6 +32,20 @@ class NotAVideo(FileNotAccepted):
     title = "Send a video as MP4, WebM, MOV or MKV."
 
 
+class NotAnArchive(FileNotAccepted):
+    """The content is no archive, or one that would do harm unpacked."""
+
+    code = "media.not_an_archive"
+    title = "Send a ZIP archive."
+
+
+class ArchiveDamaged(Invalid):
+    """An entry of an archive is not what its list says."""
+
+    code = "media.archive_damaged"
+    title = "This archive is damaged."
+
+
 class QuotaExceeded(TooLarge):
     """Whoever sends the file would have uploaded more than the tenant allows a person."""
 

@@ -7,6 +7,9 @@ UPLOAD_IMAGE = Permission(
     "media.image.upload", "Upload pictures", {"admin": "any", "instructor": "own", "student": "own"}
 )
 UPLOAD_FILE = Permission("media.file.upload", "Upload documents and sound", {"admin": "any", "instructor": "own"})
+UPLOAD_ARCHIVE = Permission(
+    "media.archive.upload", "Upload archives for others to unpack", {"admin": "any", "instructor": "own"}
+)
 
-BY_KIND = {"video": UPLOAD_VIDEO, "image": UPLOAD_IMAGE, "file": UPLOAD_FILE}
-PERMISSIONS = (UPLOAD_VIDEO, UPLOAD_IMAGE, UPLOAD_FILE)
+BY_KIND = {"video": UPLOAD_VIDEO, "image": UPLOAD_IMAGE, "file": UPLOAD_FILE, "archive": UPLOAD_ARCHIVE}
+PERMISSIONS = tuple(BY_KIND.values())

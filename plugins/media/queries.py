@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Text, Uuid, any_, bindparam, or_, select
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, any_, bindparam, func, or_, select
 
 from kernel import clock
 from kernel.auth import Actor
@@ -46,7 +46,8 @@ _FILES = select(*FILE_COLUMNS)
 _BY_ID = _FILES.where(
     File.id == bindparam("id"),
     or_(bindparam("owner", type_=Uuid).is_(None), File.owner_id == bindparam("owner")),
-    or_(bindparam("kind", type_=Text).is_(None), File.kind == bindparam("kind")),
+    # An archive is gone after a day, so nobody finds one without asking for it.
+    func.coalesce(File.kind == bindparam("kind", type_=Text), File.kind != "archive"),
 )
 _FILE_BY_KEY = select(File.storage_key, File.size, File.sha256, File.created_at).where(
     File.storage_key == bindparam("key")
@@ -90,7 +91,7 @@ async def file_by_id(db: Db, file_id: UUID, *, owner_id: UUID | None = None, kin
         db: The transaction.
         file_id: Which one.
         owner_id: Only if this person has uploaded it; None for anybody's.
-        kind: Only if it is of this kind.
+        kind: Only if it is of this kind; None for any but an archive, which is kept for a day alone.
 
     Raises:
         FileNotFound: There is none in this tenant, or not such a one.
@@ -190,5 +191,5 @@ async def upload_state(db: Db, actor: Actor, upload: Resumable) -> UploadState:
     """Return how far an upload is, with the file that it has become."""
     file = None
     if upload.file_id is not None:
-        file = await uploaded_file(db, actor, await file_by_id(db, upload.file_id, owner_id=actor.id))
+        file = await uploaded_file(db, actor, await file_by_id(db, upload.file_id, owner_id=actor.id, kind=upload.kind))
     return UploadState(upload.id, upload.length, upload.received, upload.expires_at, file)

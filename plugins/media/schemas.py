@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-FileKind = Literal["video", "image", "file"]
+FileKind = Literal["video", "image", "file", "archive"]
 
 
 class FileRef(Struct, frozen=True):

@@ -16,6 +16,9 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_file_bytes: Annotated[int, Meta(ge=1, le=2**40, description="The largest document or recording.")] = (
         100 * 1024**2
     )
+    max_archive_bytes: Annotated[
+        int, Meta(ge=1, le=2**40, description="The largest archive, such as a course to import or export.")
+    ] = 20 * 1024**3
     max_bytes_per_user: Annotated[
         int, Meta(ge=0, le=2**50, description="What one person may have uploaded in all; 0 for no such limit.")
     ] = 0
@@ -27,4 +30,9 @@ SETTINGS = SettingsSpec("media", MediaSettings, "Files")
 def most_bytes(tenant: Tenant, kind: str) -> int:
     """Return how large an upload of a kind may be."""
     chosen = tenant.setting(SETTINGS, MediaSettings)
-    return {"video": chosen.max_video_bytes, "image": chosen.max_image_bytes, "file": chosen.max_file_bytes}[kind]
+    return {
+        "video": chosen.max_video_bytes,
+        "image": chosen.max_image_bytes,
+        "file": chosen.max_file_bytes,
+        "archive": chosen.max_archive_bytes,
+    }[kind]

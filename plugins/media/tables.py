@@ -18,7 +18,7 @@ class File(Base):
     __table_args__ = (
         tenant_unique("storage_key"),
         tenant_reference("owner_id", "auth.users", ondelete="SET NULL"),
-        one_of("kind", "video", "image", "file"),
+        one_of("kind", "video", "image", "file", "archive"),
         CheckConstraint("size > 0", name="size"),
         Index(None, "tenant_id", "owner_id", "id"),
     )
@@ -77,7 +77,7 @@ class ResumableUpload(Base, audited=False):
     __table_args__ = (
         tenant_reference("owner_id", "auth.users", ondelete="SET NULL"),
         tenant_reference("file_id", "media.files", ondelete="CASCADE"),
-        one_of("kind", "video", "image", "file"),
+        one_of("kind", "video", "image", "file", "archive"),
         CheckConstraint("received BETWEEN 0 AND length", name="received"),
         Index(None, "tenant_id", "owner_id"),
         Index(None, "tenant_id", "expires_at"),

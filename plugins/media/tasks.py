@@ -1,7 +1,8 @@
-"""The sweep of abandoned uploads."""
+"""The sweep of abandoned uploads and old archives."""
 
 from kernel.db import Db
 from kernel.tasks import NoPayload, Task
+from plugins.media.actions.archives import remove_old_archives
 from plugins.media.actions.resuming import remove_expired_uploads
 from plugins.media.actions.uploads import remove_abandoned_uploads
 
@@ -9,6 +10,7 @@ from plugins.media.actions.uploads import remove_abandoned_uploads
 async def _remove(db: Db, _payload: NoPayload) -> None:
     await remove_abandoned_uploads(db)
     await remove_expired_uploads(db)
+    await remove_old_archives(db)
 
 
 REMOVE_ABANDONED_UPLOADS = Task(

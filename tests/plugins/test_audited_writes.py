@@ -18,7 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from kernel.deployment import Deployment
 from kernel.testing import PASSWORD, Person, School
 from tests.plugins.auth.authenticator import Authenticator
-from tests.plugins.media.conftest import picture
+from tests.plugins.media.conftest import archive, picture
 from tests.plugins.test_other_tenant import MP4, handlers_of
 
 Ids = dict[str, Any]
@@ -55,6 +55,8 @@ COURSE = (
     Step("media_upload_image", "student", files=lambda: {"file": ("me.png", picture(), "image/png")},
          leaves=["media.files.inserted"]),
     Step("media_upload_file", "instructor", files=lambda: {"file": ("notes.md", b"# Saws", "text/markdown")},
+         leaves=["media.files.inserted"]),
+    Step("media_upload_archive", "instructor", files=lambda: {"file": ("course.zip", archive("a"), "application/zip")},
          leaves=["media.files.inserted"]),
     Step("courses_create", "instructor", lambda ids: {"title": "Chairs", "requires_code": True},
          ["courses.courses.inserted"], {"course_id": "id"}),

@@ -16,7 +16,7 @@ from tests.plugins.test_other_tenant import first_ids
 __all__ = ["first_ids"]
 
 METHODS = ("get", "post", "put", "patch", "delete")
-STREAMS = {"media_read", "media_upload_video", "media_upload_image", "media_upload_file"}
+STREAMS = {"media_read", "media_upload_video", "media_upload_image", "media_upload_file", "media_upload_archive"}
 """Not JSON: their own tests try them (tests/plugins/media)."""
 SLOW_S = 2.0
 """Twice what T5 allows, since the machine of the tests does other things too."""

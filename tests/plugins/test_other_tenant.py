@@ -170,7 +170,7 @@ NO_IDS = {
     "auth_providers", "users_me_identities", "users_me_identities_link",
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
     "courses_list", "materials_list", "categories_list", "enrollments_list", "access_codes_list",
-    "access_codes_attempts", "media_upload_video", "media_upload_image", "media_upload_file",
+    "access_codes_attempts", "media_upload_video", "media_upload_image", "media_upload_file", "media_upload_archive",
     "media_tus_options", "media_tus_create",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip

@@ -4,5 +4,11 @@ from litestar.handlers import HTTPRouteHandler
 
 from plugins.media.routes import files, tus
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (files.upload_video, files.upload_image, files.upload_file, *tus.HANDLERS)
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    files.upload_video,
+    files.upload_image,
+    files.upload_file,
+    files.upload_archive,
+    *tus.HANDLERS,
+)
 ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (files.read_file,)

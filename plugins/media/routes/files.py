@@ -16,7 +16,7 @@ from plugins.media import queries
 from plugins.media.actions.files import store_file
 from plugins.media.errors import AddressOfAnother, FileNotFound
 from plugins.media.forms import FIELD, file_part
-from plugins.media.permissions import UPLOAD_FILE, UPLOAD_IMAGE, UPLOAD_VIDEO
+from plugins.media.permissions import UPLOAD_ARCHIVE, UPLOAD_FILE, UPLOAD_IMAGE, UPLOAD_VIDEO
 from plugins.media.schemas import FileKind, UploadedFile
 from plugins.media.settings import SETTINGS, MediaSettings
 
@@ -72,6 +72,20 @@ async def upload_image(request: Request[Any, Any, Any], db: Db, actor: Actor) ->
 async def upload_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
     """Upload a document or a recording in the form field `file`; what it is, is told by its content."""
     return await _upload(request, db, actor, "file", db.tenant.setting(SETTINGS, MediaSettings).max_file_bytes)
+
+
+@post(
+    "/upload/archive",
+    guards=[requires(UPLOAD_ARCHIVE)],
+    opt=limited("upload"),
+    operation_id="media_upload_archive",
+    operation_class=UploadOperation,
+    # The tenant's own limit holds instead; nothing reads this body into memory.
+    request_max_body_size=None,
+)
+async def upload_archive(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
+    """Upload a ZIP archive in the form field `file`, to be unpacked by whoever asks for one; it is kept for a day."""
+    return await _upload(request, db, actor, "archive", db.tenant.setting(SETTINGS, MediaSettings).max_archive_bytes)
 
 
 async def _upload(

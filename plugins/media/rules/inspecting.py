@@ -4,7 +4,7 @@ from codecs import getincrementaldecoder
 from typing import Final
 
 from kernel.errors import FieldError
-from plugins.media.errors import FileNotAccepted, NotAPicture, NotAVideo
+from plugins.media.errors import FileNotAccepted, NotAnArchive, NotAPicture, NotAVideo
 from plugins.media.rules import archives, pictures, sounds, videos
 from plugins.media.rules.archives import TAIL_BYTES, ZIP, archive_type, is_zip
 from plugins.media.rules.pictures import is_picture
@@ -70,8 +70,9 @@ class _TextInspection(Inspection):
 
 
 class _ArchiveInspection(Inspection):
-    def __init__(self, head: bytes) -> None:
+    def __init__(self, head: bytes, kind: FileKind) -> None:
         super().__init__(ZIP)
+        self._kind = kind
         self._head = head
         self._tail = bytearray()
 
@@ -83,8 +84,9 @@ class _ArchiveInspection(Inspection):
     def end(self) -> str:
         content_type = archive_type(self._head, bytes(self._tail[-TAIL_BYTES:]))
         if content_type is None:
-            raise refusal("file", "The archive is damaged, has macros or links, or would grow out of all proportion.")
-        return content_type
+            message = "The archive is damaged, has macros or links, or would grow out of all proportion."
+            raise refusal(self._kind, message)
+        return content_type if self._kind == "file" else ZIP
 
 
 def inspection(kind: FileKind, head: bytes) -> Inspection:
@@ -101,6 +103,8 @@ def inspection(kind: FileKind, head: bytes) -> Inspection:
     """
     if kind == "file":
         return _file_inspection(head)
+    if kind == "archive" and is_zip(head):
+        return _ArchiveInspection(head, kind)
     if kind == "video" and (content_type := video_type(head)):
         return Inspection(content_type)
     if kind == "image" and is_picture(head):
@@ -112,7 +116,7 @@ def _file_inspection(head: bytes) -> Inspection:
     if head.startswith(b"%PDF-"):
         return Inspection(PDF)
     if is_zip(head):
-        return _ArchiveInspection(head)
+        return _ArchiveInspection(head, "file")
     if content_type := sound_type(head):
         return Inspection(content_type)
     if is_markup(head):
@@ -124,7 +128,7 @@ def _file_inspection(head: bytes) -> Inspection:
 
 def refusal(kind: FileKind, detail: str | None = None) -> FileNotAccepted:
     """Return what is said of content that is not of this kind."""
-    error = {"video": NotAVideo, "image": NotAPicture, "file": FileNotAccepted}[kind]
+    error = {"video": NotAVideo, "image": NotAPicture, "file": FileNotAccepted, "archive": NotAnArchive}[kind]
     return error(detail, errors=[FieldError("file", detail or error.title)])
 
 

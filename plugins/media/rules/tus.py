@@ -47,7 +47,7 @@ def announced(headers: Mapping[str, str]) -> Announced:
     said = _metadata(headers.get("upload-metadata", ""))
     purpose = said.get("purpose", "")
     if purpose not in get_args(FileKind):
-        raise _wrong("Upload-Metadata", "It needs a `purpose`, which is `video`, `image` or `file`.")
+        raise _wrong("Upload-Metadata", "It needs a `purpose`, which is `video`, `image`, `file` or `archive`.")
     return Announced(length, cast(FileKind, purpose), said.get("filename", ""))
 
 

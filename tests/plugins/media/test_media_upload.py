@@ -16,7 +16,7 @@ from kernel.tasks import NoPayload
 from kernel.testing import FakeClock, Person, School, SchoolFactory
 from plugins.media.actions.uploads import remove_abandoned_uploads
 from plugins.media.tasks import REMOVE_ABANDONED_UPLOADS
-from tests.plugins.media.conftest import Leftovers, form, mp4, picture, read, upload
+from tests.plugins.media.conftest import Leftovers, archive, form, mp4, picture, read, upload
 
 BOUNDARY = "a-boundary"
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -173,6 +173,7 @@ DOORS: tuple[tuple[str, bytes, str], ...] = (
     ("video", mp4(), "401 403 201 201"),
     ("image", picture(), "401 201 201 201"),
     ("file", b"Read me.", "401 403 201 201"),
+    ("archive", archive("a"), "401 403 201 201"),
 )
 
 
