@@ -35,7 +35,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.constraints": ("constraint_errors",),
     "kernel.db": ("Contended", "DatabaseUnavailable", "Db", "OutcomeUnknown"),
     "kernel.ddl": ("definer_function", "secure_tenant_table", "tenant_columns"),
-    "kernel.demo": ("DemoStep",),
+    "kernel.demo": ("DemoStep", "Load", "copy_rows"),
     "kernel.deployment": ("Deployment",),
     "kernel.door": ("Arrival", "access_cookie_name"),
     "kernel.errors": (

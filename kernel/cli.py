@@ -125,7 +125,13 @@ def _add_server_commands(command: Callable[..., Parser]) -> None:
     )
     command("worker", "run background work: events, tasks, schedules", _worker)
     command("migrate", "bring the database to this version", _migrate)
-    command("seed-demo", "make the demonstration data", _act(_seed))
+    added = command("seed-demo", "make the demonstration data", _act(_seed))
+    added.add_argument(
+        "--size",
+        choices=("small", "large"),
+        default="small",
+        help="large: 1,000 courses, 20,000 students and 200,000 enrolments besides",
+    )
     command("doctor", "check that every part answers", _act(operations.doctor))
     command("openapi", "print the API's description", _openapi)
     command("roles-sql", "print the SQL that makes the database roles, for your own PostgreSQL", _roles_sql)
@@ -231,8 +237,8 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
         asyncio.run(operations.migrate(ready))
 
 
-async def _seed(deployment: Deployment, _options: argparse.Namespace) -> str:
-    return "\n".join(await seed_demo(deployment))
+async def _seed(deployment: Deployment, options: argparse.Namespace) -> str:
+    return "\n".join(await seed_demo(deployment, options.size))
 
 
 def _openapi(settings: Settings, _options: argparse.Namespace) -> None:

@@ -13,11 +13,12 @@ import msgspec
 import uvicorn
 from litestar import Litestar
 from rich.console import Console
+from rich.progress import Progress
 from uvicorn.supervisors import Multiprocess
 
 from kernel.app import create_app, create_deployment, opened, served
 from kernel.db import Origin
-from kernel.demo import DemoStep
+from kernel.demo import DemoSize, DemoStep
 from kernel.deployment import Deployment
 from kernel.embedded import DEMO_MARKER, running_stack
 from kernel.late_faults import leave_out_unmigrated, take_stock
@@ -145,17 +146,27 @@ def acting_steps(steps: Iterable[DemoStep], tenant: Tenant) -> list[DemoStep]:
     return [step for step in steps if step.plugin in tenant.plugins]
 
 
-async def seed_demo(deployment: Deployment) -> list[str]:
-    """Make the demonstration data of each plugin that acts in the default tenant; return the lines to print."""
+async def seed_demo(deployment: Deployment, size: DemoSize = "small") -> list[str]:
+    """Make the demonstration data of each plugin that acts in the default tenant; return the lines to print.
+
+    What is large comes after all that is small, and each step is committed, so that a later run goes on.
+    """
     tenant = await deployment.tenants.by_slug(deployment.settings.default_tenant)
+    sizes = ("small",) if size == "small" else ("small", "large")
+    steps = [
+        step for each in sizes for step in acting_steps(deployment.registry.demo_steps, tenant) if step.size == each
+    ]
     notes: list[str] = []
-    for step in acting_steps(deployment.registry.demo_steps, tenant):
-        with console.status(f"demonstration data: {step.name}"):
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("demonstration data", total=len(steps))
+        for step in steps:
+            progress.update(bar, description=f"demonstration data: {step.name}")
             async with deployment.database.transaction(Origin(tenant.id, request_id="seed-demo"), tenant) as db:
                 await step.run(db)
-        if step.notes is not None:
-            async with deployment.database.transaction(Origin(tenant.id), tenant) as db:
-                notes += await step.notes(db)
+            if step.notes is not None:
+                async with deployment.database.transaction(Origin(tenant.id), tenant) as db:
+                    notes += await step.notes(db)
+            progress.advance(bar)
     return notes
 
 

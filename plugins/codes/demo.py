@@ -1,6 +1,7 @@
 """Unused codes for the demonstration's courses, made through the plugin's own action and printed at the start."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from msgspec import Struct
@@ -16,7 +17,8 @@ from plugins.codes.tables import CodeBatch
 from plugins.courses import api as courses
 
 _LABEL = "Demonstration"
-_EACH = 3
+_LARGE_LABEL = "Large demonstration"
+_EACH, _MANY = 3, 10_000
 _SLUGS = ("typed-python-for-teams", "photographs-by-window-light", "reading-a-balance-sheet")
 _BATCHES = select(CodeBatch.id, CodeBatch.course_id).where(CodeBatch.label == bindparam("label")).order_by(CodeBatch.id)
 
@@ -28,13 +30,13 @@ class DemoBatch(Struct, frozen=True):
     course_id: UUID
 
 
-async def make_codes(db: Db) -> None:
-    """Make a few codes, each for one student, for each course that needs them and has none."""
-    done = {batch.course_id for batch in await db.rows(DemoBatch, _BATCHES, label=_LABEL)}
+async def make_codes(label: str, count: int, db: Db) -> None:
+    """Make codes, each for one student, for each course that needs them and has none with this label."""
+    done = {batch.course_id for batch in await db.rows(DemoBatch, _BATCHES, label=label)}
     for slug in _SLUGS:
         course = await courses.course_by_slug(db, slug)
         if course is not None and course.id not in done:
-            order = GenerateRequest(type="single_use", course_id=course.id, count=_EACH, label=_LABEL)
+            order = GenerateRequest(type="single_use", course_id=course.id, count=count, label=label)
             await generate(db, _actor(db, "instructor", course.instructor_id), order)
 
 
@@ -55,4 +57,7 @@ def _actor(db: Db, role: str, user_id: UUID | None = None) -> Actor:
     return Actor(db.tenant_id, user_id, role, grants=db.tenant.grants(role))
 
 
-STEPS = (DemoStep("codes.unused", make_codes, unused_codes),)
+STEPS = (
+    DemoStep("codes.unused", partial(make_codes, _LABEL, _EACH), unused_codes),
+    DemoStep("codes.many", partial(make_codes, _LARGE_LABEL, _MANY), size="large"),
+)

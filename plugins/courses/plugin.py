@@ -14,7 +14,7 @@ from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
 from plugins.auth.api import FileSection
-from plugins.courses.demo import STEPS
+from plugins.courses import demo, large_demo
 from plugins.courses.events import EVENTS
 from plugins.courses.file_sections import FILE_SECTIONS
 from plugins.courses.listeners import LISTENERS
@@ -78,7 +78,7 @@ def register_settings() -> Sequence[SettingsSpec]:
 @hookimpl
 def seed_demo() -> Sequence[DemoStep]:
     """Return the demonstration's courses."""
-    return STEPS
+    return (*demo.STEPS, *large_demo.STEPS)
 
 
 @hookimpl

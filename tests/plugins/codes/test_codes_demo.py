@@ -11,7 +11,7 @@ TITLES = ("Typed Python for teams", "Reading a balance sheet")
 
 async def notes(school: School) -> Sequence[str]:
     """Run the step, as every start of the demonstration does, and return what it prints."""
-    (step,) = STEPS
+    step = STEPS[0]
     async with school.db() as db:
         await step.run(db)
     assert step.notes is not None

@@ -11,7 +11,7 @@ async def seed(school: School, *plugins: str) -> None:
     """Run the demonstration's steps of these plugins."""
     registry: Registry = school.deployment.registry
     for step in registry.demo_steps:
-        if step.name.partition(".")[0] in plugins:
+        if step.size == "small" and step.plugin in plugins:
             async with school.db() as db:
                 await step.run(db)
 
