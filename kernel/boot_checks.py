@@ -9,9 +9,10 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta
 
 from kernel.auth import Permission, Requires, operator, public, signed_in
 from kernel.categories import RateLimits
@@ -178,6 +179,7 @@ def check_routes(
                     raise _broken(plugin, handler, "only reads, it says, and takes another method than GET.")
                 if is_idempotent(handler) and "db" not in inspect.signature(handler.fn).parameters:
                     raise _broken(plugin, handler, "is idempotent and asks for no db, where its key would be kept.")
+                _check_parameters(plugin, handler)
                 _check_options(plugin, handler)
                 _check_operation(plugin, handler, operations)
                 for path in handler.paths:
@@ -191,6 +193,27 @@ def _check_guards(plugin: LoadedPlugin, handler: HTTPRouteHandler, known: frozen
             raise _broken(plugin, handler, f"asks for {guard.permission.name!r}, which no plugin registers.")
     if not any(isinstance(guard, Requires) or guard in (public, signed_in, operator) for guard in guards):
         raise _broken(plugin, handler, "has neither requires(...), nor operator, signed_in or public among its guards.")
+
+
+def _check_parameters(plugin: LoadedPlugin, handler: HTTPRouteHandler) -> None:
+    """Refuse a bound that nobody would check: Litestar looks at its own parameters and into Structs only."""
+    try:
+        kinds = get_type_hints(inspect.unwrap(handler.fn), include_extras=True)
+    except (AttributeError, NameError, TypeError):
+        return  # such a route cannot be mounted, which is told where that is tried
+    for name, kind in kinds.items():
+        if name != "return" and _has_meta(kind):
+            raise _broken(
+                plugin,
+                handler,
+                f"bounds its parameter {name!r} by msgspec.Meta, which is heeded in Structs alone; "
+                "use QueryParameter, PathParameter or HeaderParameter of litestar.params.",
+                line=handler.fn.__code__.co_firstlineno,
+            )
+
+
+def _has_meta(kind: Any) -> bool:
+    return isinstance(kind, Meta) or any(_has_meta(each) for each in get_args(kind))
 
 
 def _check_options(plugin: LoadedPlugin, handler: HTTPRouteHandler) -> None:
@@ -228,6 +251,6 @@ def _check_address(
         taken[method, shape] = plugin.name
 
 
-def _broken(plugin: LoadedPlugin, handler: HTTPRouteHandler, reason: str) -> PluginError:
+def _broken(plugin: LoadedPlugin, handler: HTTPRouteHandler, reason: str, *, line: int | None = None) -> PluginError:
     file = file_of(plugin, handler) or str(plugin.folder / "routes.py")
-    return plugin.broken(f"the route {handler.handler_name} {reason}", file)
+    return plugin.broken(f"the route {handler.handler_name} {reason}", f"{file}:{line}" if line else file)

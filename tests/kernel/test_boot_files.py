@@ -25,6 +25,26 @@ async def list_orders() -> None:
 
 ROUTES = [list_orders]
 '''
+BOUNDED = """
+from typing import Annotated
+from litestar import get
+from litestar.params import FromQuery, QueryParameter
+from msgspec import Meta, Struct
+from kernel.auth import public
+
+Word = Annotated[str, Meta(max_length=9)]
+
+class Filter(Struct):
+    word: Word = ""
+
+@get("/orders/{{key:str}}", guards=[public], operation_id="NAME_list")
+async def list_orders(
+    key: str, size: Annotated[int, QueryParameter(le=9)] = 1, filter: {kind} = None
+) -> list[Word]:
+    ...
+
+ROUTES = [list_orders]
+"""
 EVENT = """
 from typing import ClassVar
 from kernel.events import Event
@@ -89,6 +109,20 @@ MISTAKES = {
         {"register_routes": "routes:ROUTES"},
         "routes.py",
         "the route list_orders has the operation_id 'health_ready', and those of this kind are the kernel's.",
+    ),
+    "a bound that nobody checks": (
+        {"routes.py": BOUNDED.format(kind="Word | None")},
+        {"register_routes": "routes:ROUTES"},
+        "routes.py:13",
+        "the route list_orders bounds its parameter 'filter' by msgspec.Meta, which is heeded in Structs alone; "
+        "use QueryParameter, PathParameter or HeaderParameter of litestar.params.",
+    ),
+    "a bound of a list's items, written as a text": (
+        {"routes.py": BOUNDED.format(kind='"FromQuery[list[Word] | None]"')},
+        {"register_routes": "routes:ROUTES"},
+        "routes.py:13",
+        "the route list_orders bounds its parameter 'filter' by msgspec.Meta, which is heeded in Structs alone; "
+        "use QueryParameter, PathParameter or HeaderParameter of litestar.params.",
     ),
     "a permission, which other files import": (
         {"permissions.py": PERMISSIONS, "routes.py": "from NAME.permissions import READ\n\nROUTES = ()\n"},
@@ -165,6 +199,14 @@ def test_refusal_names_the_file(
     assert refusal(plugin) == (
         f"Plugin {plugin.name!r} ({plugin.folder / file}): {reason.replace('NAME', plugin.name)}"
     )
+
+
+def test_bounds_of_structs_and_of_litestars_own_parameters_are_welcome(write_plugin: WritePlugin) -> None:
+    plugin = write_plugin({"routes.py": BOUNDED.format(kind="Filter | None")}, {"register_routes": "routes:ROUTES"})
+
+    registry, aside = load_registry([plugin, AUTH])
+
+    assert (len(registry.routes[plugin.name]), aside) == (1, {})
 
 
 def test_errors_of_one_plugin_do_not_count_against_another(write_plugin: WritePlugin) -> None:
