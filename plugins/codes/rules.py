@@ -4,6 +4,7 @@ How codes are stored, found and counted stands in `actions`.
 """
 
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -19,7 +20,7 @@ LONGEST_VALIDITY: Final = timedelta(days=100 * 365)
 _GROUP = 4
 # ASCII alone counts: `str.upper` would make letters of our set out of others, such as SS out of a sharp s.
 _READ = {ord(letter): letter for letter in CHARSET} | {ord(letter.lower()): letter for letter in CHARSET}
-_SEPARATORS = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2212"
+_SEPARATORS = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 
 
 def new_code() -> str:
@@ -28,11 +29,18 @@ def new_code() -> str:
 
 
 def normalise(text: str) -> str | None:
-    """Return the code that a person typed, in any case, with any spaces and dashes; None if no code reads so."""
-    letters = [_READ.get(ord(each)) for each in text if not each.isspace() and each not in _SEPARATORS]
+    """Return the code that a person typed, in any case, with any spaces and dashes; None if no code reads so.
+
+    What nobody sees counts no more than a space: texts copied from pages and documents bring marks of direction along.
+    """
+    letters = [_READ.get(ord(each)) for each in text if not _is_between(each)]
     if len(letters) != LENGTH or None in letters:
         return None
     return "".join(letter for letter in letters if letter)
+
+
+def _is_between(letter: str) -> bool:
+    return letter.isspace() or letter in _SEPARATORS or unicodedata.category(letter) == "Cf"
 
 
 def display(code: str) -> str:

@@ -94,6 +94,7 @@ class ExportedCode(Struct, frozen=True):
     uses: int
     max_uses: int | None
     expires_at: datetime | None
+    access_days: int | None
     created_at: datetime
     address: str
 

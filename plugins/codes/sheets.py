@@ -4,6 +4,7 @@ Runs in a process of its own, since a thousand cards take seconds; so it takes p
 """
 
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -22,6 +23,7 @@ _LEFT, _TOP = 10.5, 12.5
 _PADDING = 3.0
 _QR = 25.0
 _QUIET_MODULES = 1
+_LEFT_TO_RIGHT, _RIGHT_TO_LEFT = "\N{LEFT-TO-RIGHT MARK}", "\N{RIGHT-TO-LEFT MARK}"
 _FONTS = {("FiraGO", ""): "figo", ("FiraGO", "B"): "figbo", ("FiraMono", "B"): "fimbo"}
 
 
@@ -98,12 +100,23 @@ def _draw_qr(sheet: "FPDF", address: str, x: float, y: float) -> None:
 def _write(
     sheet: "FPDF", text: str, x: float, y: float, width: float, family: str, style: str, size: float, *, lines: int
 ) -> None:
-    """Write a text in at most so many lines; a longer one ends with an ellipsis."""
+    """Write a text in at most so many lines; a longer one ends with an ellipsis.
+
+    Each line runs as the whole text does, also one that happens to begin with a word of the other direction.
+    """
     sheet.set_font(family, style, size)
+    runs_left = is_right_to_left(text)
+    align, mark = ("R", _RIGHT_TO_LEFT) if runs_left else ("L", _LEFT_TO_RIGHT)
     height = size * 0.45
     found = cast("list[str]", sheet.multi_cell(width, height, text, align="L", dry_run=True, output="LINES"))
     if len(found) > lines:
         found = [*found[: lines - 1], found[lines - 1].rstrip()[:-1] + "\N{HORIZONTAL ELLIPSIS}"]
     for number, line in enumerate(found):
         sheet.set_xy(x, y + number * height)
-        sheet.cell(width, height, line)
+        sheet.cell(width, height, line if is_right_to_left(line) == runs_left else mark + line, align=align)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether a text runs from right to left, as its first letter does that runs anywhere."""
+    strong = (unicodedata.bidirectional(letter) for letter in text)
+    return next((each for each in strong if each in ("L", "R", "AL")), "L") != "L"

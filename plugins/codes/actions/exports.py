@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from anyio import to_process
+from anyio import to_process, to_thread
 from msgspec import Struct
 
 from kernel.audit import note
@@ -11,8 +11,9 @@ from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
 from kernel.spreadsheets import Cell, csv_lines, xlsx_book
+from kernel.tenancy import Tenant
 from plugins.codes.errors import ExportTooLarge
-from plugins.codes.queries.cards import exported_codes
+from plugins.codes.queries.exported import exported_codes, found_codes
 from plugins.codes.schemas import ExportedCode, ExportFormat
 from plugins.codes.sheets import MOST_CARDS, Card, card_sheet
 
@@ -43,7 +44,9 @@ async def export_codes(
     batch_id: UUID | None,
     is_active: bool | None,
 ) -> Document:
-    """Return the codes that the actor may see as a document; that it was made is recorded first.
+    """Return the codes that the actor may see as a document; that it was made is recorded before it is.
+
+    Drawing takes seconds, and no connection waits for it.
 
     Needs: codes.access_code.view
 
@@ -52,25 +55,32 @@ async def export_codes(
     """
     most = MOST_CARDS if kind == "pdf" else MOST_CODES
     filters = {"course_id": course_id, "video_id": video_id, "batch_id": batch_id, "is_active": is_active}
-    codes = await exported_codes(db, actor, most=most + 1, filters=filters)
-    if len(codes) > most:
+    found = await found_codes(db, actor, most=most + 1, filters=filters)
+    if len(found.cards) > most:
         raise ExportTooLarge(f"A document of this kind holds {most} codes. Export a batch, or fewer of them.")
+    await db.release()
     told = {name: str(value) for name, value in filters.items() if value is not None}
-    new = {**told, "format": kind, "count": str(len(codes))}
-    await note(db, "codes.access_codes.exported", entity_type="codes.access_codes", new=new)
-    return Document(f"access-codes.{kind}", _CONTENT_TYPES[kind], await _written(db, kind, codes))
+    new = {**told, "format": kind, "count": str(len(found.cards))}
+    async with db.deployment.database.transaction(db.origin, db.tenant) as lasting:
+        await note(lasting, "codes.access_codes.exported", entity_type="codes.access_codes", new=new)
+    codes = await exported_codes(db.deployment.keyring, db.tenant, found)
+    return Document(f"access-codes.{kind}", _CONTENT_TYPES[kind], await _written(db.tenant, kind, codes))
 
 
-async def _written(db: Db, kind: ExportFormat, codes: list[ExportedCode]) -> bytes:
+async def _written(tenant: Tenant, kind: ExportFormat, codes: list[ExportedCode]) -> bytes:
     if kind == "csv":
-        return csv_lines([_COLUMNS, *[[_text(cell) for cell in _cells(code)] for code in codes]])
+        return await to_thread.run_sync(_table, codes)
     # Both take seconds of a core, which other requests need.
     if kind == "xlsx":
         rows = [_cells(code) for code in codes]
         return await to_process.run_sync(xlsx_book, "Access codes", _COLUMNS, rows)
-    school = db.tenant.setting(GENERAL, GeneralSettings).name or db.tenant.name
+    school = tenant.setting(GENERAL, GeneralSettings).name or tenant.name
     cards = [Card(school, code.video or code.course, code.code, code.address, _note(code)) for code in codes]
     return await to_process.run_sync(card_sheet, cards)
+
+
+def _table(codes: list[ExportedCode]) -> bytes:
+    return csv_lines([_COLUMNS, *[[_text(cell) for cell in _cells(code)] for code in codes]])
 
 
 def _cells(code: ExportedCode) -> list[Cell]:
@@ -90,4 +100,5 @@ def _text(cell: Cell) -> str:
 def _note(code: ExportedCode) -> str:
     uses = "" if code.max_uses is None else "once" if code.max_uses == 1 else f"{code.max_uses} times"
     until = f"until {code.expires_at.astimezone(UTC):%Y-%m-%d}" if code.expires_at else ""
-    return ", ".join(each for each in (until, uses) if each).capitalize()
+    length = f"{code.access_days} days of access" if code.access_days else ""
+    return ", ".join(each for each in (until, uses, length) if each).capitalize()

@@ -1,6 +1,5 @@
 """Reads of codes: lists, one code, who redeemed it. A code is decrypted here, for those who may see it."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import TypeVar
@@ -9,22 +8,20 @@ from uuid import UUID
 from msgspec import UNSET, Struct, structs
 from sqlalchemy import Executable, Integer, bindparam, func, select
 
-from kernel import clock
 from kernel.auth import Actor, Permission
 from kernel.db import Db
-from kernel.keys import UnknownKey
+from kernel.keys import Keyring, UnknownKey
 from kernel.routing import Page, rows_for
 from plugins.auth import api as auth
 from plugins.codes import rules
 from plugins.codes.errors import CodeNotFound
 from plugins.codes.permissions import VIEW
-from plugins.codes.schemas import CodeCard, CodeDetails, ExportedCode, RedemptionCard
+from plugins.codes.schemas import CodeCard, CodeDetails, RedemptionCard
 from plugins.codes.tables import AccessCode, CodeRedemption
-from plugins.courses import api as courses
 
 Card = TypeVar("Card", CodeCard, CodeDetails)
 
-_CARD = (
+CARD = (
     AccessCode.id,
     AccessCode.code_display.label("code"),
     AccessCode.kind,
@@ -42,7 +39,8 @@ _CARD = (
     AccessCode.created_by,
     AccessCode.created_at,
 )
-DETAILS = (*_CARD, AccessCode.allowed_emails, AccessCode.allowed_domains)
+"""The columns of `CodeCard`, the code still encrypted."""
+DETAILS = (*CARD, AccessCode.allowed_emails, AccessCode.allowed_domains)
 """The columns of `CodeDetails`, the code still encrypted."""
 
 
@@ -81,9 +79,14 @@ def lookup_text(tenant_id: UUID, code: str) -> bytes:
 
 def readable(db: Db, card: Card) -> Card:
     """Return a card as it was selected with its code decrypted."""
-    sealed, context = str(card.code), display_context(db.tenant_id, card.id)
+    return decrypted(db.deployment.keyring, db.tenant_id, card)
+
+
+def decrypted(keyring: Keyring, tenant_id: UUID, card: Card) -> Card:
+    """Return a card as it was selected with its code decrypted; needs no transaction, so a thread may do it."""
+    sealed, context = str(card.code), display_context(tenant_id, card.id)
     try:
-        code = rules.display(db.deployment.keyring.decrypt("code-display", sealed, context).decode())
+        code = rules.display(keyring.decrypt("code-display", sealed, context).decode())
     except UnknownKey:
         code = None
     return structs.replace(card, code=code)
@@ -94,7 +97,7 @@ def _page(names: tuple[str, ...]) -> tuple[Executable, Executable]:
     """Return the statements for one page and for the number of all, filtered by these columns."""
     columns = AccessCode.__table__.c
     conditions = [columns[name] == bindparam(name) for name in names]
-    rows = select(*_CARD).where(*conditions).order_by(AccessCode.id.desc())
+    rows = select(*CARD).where(*conditions).order_by(AccessCode.id.desc())
     rows = rows.limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
     return rows, select(func.count()).select_from(AccessCode).where(*conditions)
 
@@ -126,57 +129,6 @@ async def access_codes(
     cards = await db.rows(CodeCard, rows, limit=rows_for(limit), offset=offset, **filters)
     total = await db.value(count, **filters)
     return Page([readable(db, card) for card in cards], total, rows_for(limit), offset)
-
-
-@cache
-def _exported(names: tuple[str, ...]) -> Executable:
-    columns = AccessCode.__table__.c
-    conditions = [columns[name] == bindparam(name) for name in names]
-    return select(*_CARD).where(*conditions).order_by(AccessCode.id).limit(bindparam("most", type_=Integer))
-
-
-async def exported_codes(db: Db, actor: Actor, *, most: int, filters: Mapping[str, object]) -> list[ExportedCode]:
-    """Return codes that the actor may see with what stands beside them in a table, oldest first.
-
-    Needs: codes.access_code.view
-
-    Args:
-        db: The transaction.
-        actor: Who asks.
-        most: No more than these.
-        filters: By the column's name; None does not narrow.
-    """
-    chosen = {"instructor_id": actor.limited_to(VIEW), **filters}
-    given = {name: value for name, value in chosen.items() if value is not None}
-    cards = [readable(db, card) for card in await db.rows(CodeCard, _exported(tuple(given)), most=most, **given)]
-    titles = await courses.courses_by_id(db, {card.course_id for card in cards})
-    videos = await courses.videos_by_id(db, {card.video_id for card in cards if card.video_id is not None})
-    now = clock.now()
-    return [
-        ExportedCode(
-            code=card.code or "",
-            state=rules.state_of(
-                is_active=card.is_active,
-                expires_at=card.expires_at,
-                paused_until=card.paused_until,
-                uses=card.current_uses,
-                max_uses=card.max_uses,
-                now=now,
-            ),
-            kind=card.kind,
-            course=titles[card.course_id].title,
-            video=videos[card.video_id].title if card.video_id else "",
-            label=card.label or "",
-            type=card.type,
-            uses=card.current_uses,
-            max_uses=card.max_uses,
-            expires_at=card.expires_at,
-            created_at=card.created_at,
-            # Behind the hash, where no server and no log sees it.
-            address=db.tenant.url(f"/redeem#code={card.code}") if card.code else "",
-        )
-        for card in cards
-    ]
 
 
 async def access_code(db: Db, actor: Actor, code_id: UUID, permission: Permission = VIEW) -> CodeDetails:

@@ -5,14 +5,35 @@ import io
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
+from anyio import to_process
+from sqlalchemy import bindparam, delete, select, text
 
+from kernel.db import Db
+from kernel.tables import AuditLog
 from kernel.testing import FakeClock, Person
 from plugins.codes import sheets
 from plugins.codes.actions import exports
 from plugins.codes.sheets import Card, card_sheet
-from tests.plugins.codes.conftest import Classroom, redeem
+from plugins.courses import api as courses
+from plugins.courses.tables import Course
+from tests.plugins.codes.conftest import Classroom, make_course, redeem
+
+_LAST_NOTE = (
+    select(AuditLog.new_values["format"].astext)
+    .where(AuditLog.action == "codes.access_codes.exported")
+    .order_by(AuditLog.created_at.desc())
+    .limit(1)
+)
+# What it asks is itself in one.
+_IN_TRANSACTION = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+    " AND pid <> pg_backend_pid()"
+)
+_DELETE_COURSE = delete(Course).where(Course.id == bindparam("course"))
 
 
 async def rows(person: Person, query: str = "") -> list[dict[str, str]]:
@@ -27,7 +48,7 @@ async def rows(person: Person, query: str = "") -> list[dict[str, str]]:
 
 async def test_table_says_all_about_each_code(classroom: Classroom) -> None:
     until = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
-    code = await classroom.code(max_uses=2, expires_at=until.isoformat(), label="=cmd()")
+    code = await classroom.code(max_uses=2, expires_at=until.isoformat(), access_days=30, label="=cmd()")
     video = await classroom.code(video_id=str(classroom.video_id), type="single_use")
     await redeem(await classroom.student(), code)
 
@@ -44,6 +65,7 @@ async def test_table_says_all_about_each_code(classroom: Classroom) -> None:
         "uses": "1",
         "max_uses": "2",
         "expires_at": until.strftime("%Y-%m-%d %H:%M:%S"),
+        "access_days": "30",
         "created_at": first["created_at"],
         "address": classroom.school.tenant.url(f"/redeem#code={code['code']}"),
     }
@@ -113,6 +135,49 @@ async def test_export_of_many_costs_as_many_queries_as_of_one(
     one = await cost()
     await classroom.order(count=30)
     assert await cost() == one
+
+
+async def test_no_connection_waits_while_a_document_is_drawn_and_the_log_knows_of_it_by_then(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await classroom.code()
+    seen: list[tuple[str, int]] = []
+
+    async def drawing(*arguments: object) -> bytes:
+        async with classroom.school.db() as db:
+            seen.append((await db.value(_LAST_NOTE), await db.value(_IN_TRANSACTION)))
+        return b"drawn"
+
+    monkeypatch.setattr(to_process, "run_sync", drawing)
+    for kind in ("xlsx", "pdf"):
+        assert (await classroom.instructor.get(f"/access-codes/export?format={kind}")).content == b"drawn"
+    assert seen == [("xlsx", 0), ("pdf", 0)]
+
+
+async def test_a_course_that_is_deleted_between_the_reads_is_left_out(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await classroom.code()
+    course_id, video_id = await make_course(classroom.instructor, "Gone")
+    await classroom.order(course_id=str(course_id))
+    await classroom.order(video_id=str(video_id))
+    read = courses.courses_by_id
+
+    async def without_the_deleted(db: Db, ids: set[UUID]) -> Any:
+        async with classroom.school.db() as other:
+            await other.run(_DELETE_COURSE, course=course_id)
+        return await read(db, ids)
+
+    monkeypatch.setattr(courses, "courses_by_id", without_the_deleted)
+    assert [row["code"] for row in await rows(classroom.instructor)] == [kept["code"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "runs_left"),
+    [("", False), ("2026, (1)", False), ("Python بالعربية", False), ("«مقدمة في Python»", True), ("3 שיעורים", True)],
+)
+def test_a_text_runs_as_its_first_letter_does(text: str, *, runs_left: bool) -> None:
+    assert sheets.is_right_to_left(text) is runs_left
 
 
 def test_a_page_holds_24_cards_in_any_script() -> None:

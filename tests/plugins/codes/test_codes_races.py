@@ -7,8 +7,8 @@ from uuid import UUID
 import httpx
 from sqlalchemy import bindparam, func, select, text, update
 
-from kernel.db import Db
-from kernel.testing import Person, School
+from kernel.testing import Person, Recorder, School
+from plugins.codes.api import CodeRedeemed
 from plugins.codes.tables import AccessCode, CodeRedemption, RedemptionAttempt
 from tests.plugins.codes.conftest import Classroom, redeem
 
@@ -30,16 +30,18 @@ async def counted(school: School) -> tuple[int, int, Counter[str]]:
         return await db.value(_USES), await db.value(_REDEMPTIONS), Counter(await db.values(_OUTCOMES))
 
 
-async def until_somebody_waits(db: Db) -> None:
-    """Return once another transaction of this database waits for a lock."""
+async def until_somebody_waits(school: School) -> None:
+    """Return once a transaction of this database waits for a lock."""
     for _ in range(2000):
-        if await db.value(_WAITING):
-            return
+        # In one transaction every look at who is active is the first one.
+        async with school.db() as db:
+            if await db.value(_WAITING):
+                return
         await asyncio.sleep(0.01)
     raise AssertionError("nobody came to wait")
 
 
-async def test_sixty_students_share_twenty_uses(classroom: Classroom) -> None:
+async def test_sixty_students_share_twenty_uses(classroom: Classroom, recorder: Recorder) -> None:
     code = await classroom.code(max_uses=20)
     students = [await classroom.student() for _ in range(60)]
 
@@ -48,6 +50,7 @@ async def test_sixty_students_share_twenty_uses(classroom: Classroom) -> None:
     assert answers == {(200, ""): 20, (409, "codes.exhausted"): 40}
     outcomes = {"codes.access_code.redeemed": 20, "codes.exhausted": 40}
     assert await counted(classroom.school) == (20, 20, Counter(outcomes))
+    assert len({event.user_id for event in recorder.of(CodeRedeemed)}) == len(recorder.of(CodeRedeemed)) == 20
     enrolled = (await classroom.instructor.get(f"/courses/{classroom.course_id}/students")).json()
     assert enrolled["total"] == 20
     assert (await classroom.instructor.get(f"/access-codes/{code['id']}/redemptions")).json()["total"] == 20
@@ -69,7 +72,7 @@ async def test_a_code_that_closes_while_its_use_is_awaited_says_that_it_is_close
     async with classroom.school.db() as db:
         await db.run(_DEACTIVATE, code=UUID(code["id"]))
         redeeming = asyncio.create_task(redeem(student, code))
-        await until_somebody_waits(db)
+        await until_somebody_waits(classroom.school)
     answer = await redeeming
 
     assert (answer.status_code, answer.json()["code"]) == (409, "codes.inactive")

@@ -59,6 +59,10 @@ def test_normalise_reads_what_display_prints(code: str) -> None:
     assert rules.normalise(rules.display(code)) == code
 
 
+def test_normalise_reads_what_a_page_of_the_other_direction_puts_around_it() -> None:
+    assert rules.normalise("\u202aABCD-\u200bEFGH\u00ad-2345\u202c\ufeff") == "ABCDEFGH2345"
+
+
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_normalise_gives_a_code_or_none_for_any_text(text: str) -> None:

@@ -1,0 +1,94 @@
+"""Reads of codes for documents: every code with what stands beside it, decrypted where no connection waits for it."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import Executable, Integer, bindparam, select
+
+from kernel import clock
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.keys import Keyring
+from kernel.tenancy import Tenant
+from plugins.codes import rules
+from plugins.codes.permissions import VIEW
+from plugins.codes.queries.cards import CARD, decrypted
+from plugins.codes.schemas import CodeCard, ExportedCode
+from plugins.codes.tables import AccessCode
+from plugins.courses import api as courses
+
+
+class Found(Struct, frozen=True):
+    """Codes as they are stored, and the titles of what they open."""
+
+    cards: list[CodeCard]
+    courses: Mapping[UUID, str]
+    videos: Mapping[UUID, str]
+
+
+@cache
+def _cards(names: tuple[str, ...]) -> Executable:
+    columns = AccessCode.__table__.c
+    conditions = [columns[name] == bindparam(name) for name in names]
+    return select(*CARD).where(*conditions).order_by(AccessCode.id).limit(bindparam("most", type_=Integer))
+
+
+async def found_codes(db: Db, actor: Actor, *, most: int, filters: Mapping[str, object]) -> Found:
+    """Return codes that the actor may see as they are stored, oldest first.
+
+    Needs: codes.access_code.view
+
+    Args:
+        db: The transaction.
+        actor: Who asks.
+        most: No more than these.
+        filters: By the column's name; None does not narrow.
+    """
+    chosen = {"instructor_id": actor.limited_to(VIEW), **filters}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    cards = await db.rows(CodeCard, _cards(tuple(given)), most=most, **given)
+    named = await courses.courses_by_id(db, {card.course_id for card in cards})
+    videos = await courses.videos_by_id(db, {card.video_id for card in cards if card.video_id is not None})
+    return Found(
+        # Between the reads somebody may have deleted a course or a video, and with it its codes.
+        [card for card in cards if card.course_id in named and (card.video_id is None or card.video_id in videos)],
+        {course.id: course.title for course in named.values()},
+        {video.id: video.title for video in videos.values()},
+    )
+
+
+async def exported_codes(keyring: Keyring, tenant: Tenant, found: Found) -> list[ExportedCode]:
+    """Return what was found in words; ten thousand codes take a moment, so a thread decrypts them."""
+    now = clock.now()
+    return await asyncio.to_thread(lambda: [_exported(keyring, tenant, found, card, now) for card in found.cards])
+
+
+def _exported(keyring: Keyring, tenant: Tenant, found: Found, sealed: CodeCard, now: datetime) -> ExportedCode:
+    card = decrypted(keyring, tenant.id, sealed)
+    return ExportedCode(
+        code=card.code or "",
+        state=rules.state_of(
+            is_active=card.is_active,
+            expires_at=card.expires_at,
+            paused_until=card.paused_until,
+            uses=card.current_uses,
+            max_uses=card.max_uses,
+            now=now,
+        ),
+        kind=card.kind,
+        course=found.courses[card.course_id],
+        video=found.videos[card.video_id] if card.video_id else "",
+        label=card.label or "",
+        type=card.type,
+        uses=card.current_uses,
+        max_uses=card.max_uses,
+        expires_at=card.expires_at,
+        access_days=card.access_days,
+        created_at=card.created_at,
+        # Behind the hash, where no server and no log sees it.
+        address=tenant.url(f"/redeem#code={card.code}") if card.code else "",
+    )
