@@ -12,6 +12,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from plugins.codes.actions.codes import generate
 from plugins.codes.queries.cards import access_codes
+from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.schemas import GenerateRequest
 from plugins.codes.tables import CodeBatch
 from plugins.courses import api as courses
@@ -46,8 +47,10 @@ async def unused_codes(db: Db) -> Sequence[str]:
     titles = await courses.courses_by_id(db, [batch.course_id for batch in batches])
     lines = []
     for batch in batches:
-        page = await access_codes(db, _actor(db, "admin"), batch_id=batch.id, is_active=True, limit=100, offset=0)
-        unused = [card.code for card in page.items if card.code and not card.current_uses]
+        page = await access_codes(
+            db, _actor(db, "admin"), CodeFilter(batch_id=batch.id, state="unused"), limit=100, offset=0
+        )
+        unused = [card.code for card in page.items if card.code]
         if unused:
             lines.append(f"Codes for {titles[batch.course_id].title}: {', '.join(unused)}")
     return lines

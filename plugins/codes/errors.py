@@ -17,6 +17,13 @@ class CodeNotFound(NotFound):
     title = "There is no such code."
 
 
+class BatchNotFound(NotFound):
+    """No batch has this id, or not for this person."""
+
+    code = "codes.batch_not_found"
+    title = "There are no codes that were generated so."
+
+
 class CodeInactive(Conflict):
     """The code was switched off."""
 

@@ -10,7 +10,8 @@ from sqlalchemy import Uuid, bindparam, select, update
 from kernel.db import Db
 from kernel.key_uses import MOST_AT_ONCE, KeyUse, counts_by, under_older_key
 from kernel.keys import DecryptionFailed, Keyring
-from plugins.codes.queries.cards import display_context, lookup_text
+from plugins.codes.queries.cards import display_context
+from plugins.codes.queries.filters import lookup_text
 from plugins.codes.tables import AccessCode
 
 _OLD = (

@@ -13,13 +13,19 @@ from kernel.db import Db
 from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
+from plugins.codes.actions import batches as batch_changes
 from plugins.codes.actions import codes, exports, redemptions
 from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW, VIEW_ATTEMPTS
-from plugins.codes.queries import attempts, cards
+from plugins.codes.queries import attempts, batches, cards, usage
+from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.schemas import (
     AttemptCard,
+    BatchCard,
+    BatchDetails,
     CodeCard,
     CodeDetails,
+    CodeState,
+    CodeUsage,
     ExportFormat,
     GeneratedBatch,
     GenerateRequest,
@@ -35,6 +41,14 @@ Outcome = Annotated[
         min_length=1, max_length=100, description="Such as codes.not_for_you, or codes.access_code.redeemed."
     ),
 ]
+
+Search = Annotated[
+    str | None,
+    QueryParameter(min_length=1, max_length=254, description="A part of the label, a whole code, or a bound address."),
+]
+# `state` itself is a word of the framework.
+InState = Annotated[CodeState | None, QueryParameter(name="state", description="The state of a code at this moment.")]
+Days = Annotated[int, QueryParameter(ge=1, le=usage.MOST_DAYS, description="So many days up to today.")]
 
 
 @post(
@@ -70,18 +84,14 @@ async def list_codes(
     video_id: UUID | None = None,
     batch_id: UUID | None = None,
     is_active: bool | None = None,
+    in_state: InState = None,
+    q: Search = None,
 ) -> Page[CodeCard]:
     """List codes, newest first; an instructor's are those of their own courses."""
-    return await cards.access_codes(
-        db,
-        actor,
-        limit=limit,
-        offset=offset,
-        course_id=course_id,
-        video_id=video_id,
-        batch_id=batch_id,
-        is_active=is_active,
+    wanted = CodeFilter(
+        course_id=course_id, video_id=video_id, batch_id=batch_id, is_active=is_active, state=in_state, q=q
     )
+    return await cards.access_codes(db, actor, wanted, limit=limit, offset=offset)
 
 
 @get(
@@ -98,13 +108,57 @@ async def export(
     video_id: UUID | None = None,
     batch_id: UUID | None = None,
     is_active: bool | None = None,
+    in_state: InState = None,
 ) -> Response[bytes]:
     """Export codes as a table, or as a PDF of cards to cut out; an instructor's are those of their own courses."""
-    document = await exports.export_codes(
-        db, actor, format, course_id=course_id, video_id=video_id, batch_id=batch_id, is_active=is_active
-    )
+    wanted = CodeFilter(course_id=course_id, video_id=video_id, batch_id=batch_id, is_active=is_active, state=in_state)
+    document = await exports.export_codes(db, actor, format, wanted)
     headers = {"Content-Disposition": f'attachment; filename="{document.filename}"'}
     return Response(document.body, media_type=document.content_type, headers=headers)
+
+
+@get("/access-codes/usage", guards=[requires(VIEW)], opt=reads_only(), operation_id="access_codes_usage")
+async def show_usage(
+    db: Db,
+    actor: Actor,
+    days: Days = 90,
+    course_id: UUID | None = None,
+    video_id: UUID | None = None,
+    batch_id: UUID | None = None,
+) -> CodeUsage:
+    """Show how codes are used: in which state they are, and what was redeemed and refused in these days."""
+    wanted = CodeFilter(course_id=course_id, video_id=video_id, batch_id=batch_id)
+    return await usage.usage(db, actor, wanted, days=days)
+
+
+@get("/access-codes/batches", guards=[requires(VIEW)], opt=reads_only(), operation_id="code_batches_list")
+async def list_batches(
+    db: Db,
+    actor: Actor,
+    limit: Limit = 20,
+    offset: Offset = 0,
+    course_id: UUID | None = None,
+    video_id: UUID | None = None,
+) -> Page[BatchCard]:
+    """List what was generated together, newest first; an instructor's are those of their own courses."""
+    return await batches.batches(db, actor, course_id=course_id, video_id=video_id, limit=limit, offset=offset)
+
+
+@get(
+    "/access-codes/batches/{batch_id:uuid}",
+    guards=[requires(VIEW)],
+    opt=reads_only(),
+    operation_id="code_batches_get",
+)
+async def get_batch(db: Db, actor: Actor, batch_id: UUID, days: Days = 90) -> BatchDetails:
+    """Show a batch and how its codes are used."""
+    return await batches.batch(db, actor, batch_id, days=days)
+
+
+@delete("/access-codes/batches/{batch_id:uuid}", guards=[requires(UPDATE)], operation_id="code_batches_deactivate")
+async def deactivate_batch(db: Db, actor: Actor, batch_id: UUID) -> None:
+    """Deactivate every code of a batch; what they have opened stays open."""
+    await batch_changes.deactivate_batch(db, actor, batch_id)
 
 
 @get("/access-codes/attempts", guards=[requires(VIEW_ATTEMPTS)], opt=reads_only(), operation_id="access_codes_attempts")
@@ -162,6 +216,10 @@ ROUTES: list[HTTPRouteHandler] = [
     redeem,
     list_codes,
     export,
+    show_usage,
+    list_batches,
+    get_batch,
+    deactivate_batch,
     get_code,
     update,
     deactivate,

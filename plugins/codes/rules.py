@@ -7,12 +7,11 @@ import secrets
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from kernel.errors import FieldError
 from plugins.codes.errors import CodeExpired, CodeInactive, CodePaused, TermsInvalid
 
-CodeState = Literal["active", "paused", "inactive", "expired", "used"]
 CHARSET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH: Final = 12
 LONGEST_VALIDITY: Final = timedelta(days=100 * 365)
@@ -62,25 +61,6 @@ def check_open(*, is_active: bool, expires_at: datetime | None, paused_until: da
         raise CodeExpired
     if paused_until is not None and paused_until > now:
         raise CodePaused
-
-
-def state_of(
-    *,
-    is_active: bool,
-    expires_at: datetime | None,
-    paused_until: datetime | None,
-    uses: int,
-    max_uses: int | None,
-    now: datetime,
-) -> CodeState:
-    """Return the one word that says most about a code at this moment."""
-    if not is_active:
-        return "inactive"
-    if max_uses is not None and uses >= max_uses:
-        return "used"
-    if expires_at is not None and expires_at <= now:
-        return "expired"
-    return "paused" if paused_until is not None and paused_until > now else "active"
 
 
 def is_addressed_to(email: str, *, emails: Sequence[str], domains: Sequence[str]) -> bool:

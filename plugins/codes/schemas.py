@@ -1,6 +1,6 @@
 """What requests about codes may say, and what is answered."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -12,6 +12,8 @@ from plugins.courses.api import Enrollment
 
 CodeType = Literal["single_use", "multi_use", "unlimited"]
 CodeKind = Literal["course", "video"]
+CodeState = Literal["unused", "used", "exhausted", "expired", "paused", "inactive"]
+"""Unused and used codes can be redeemed; of the other words the last that fits counts most."""
 ExportFormat = Literal["csv", "xlsx", "pdf"]
 Uses = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -68,6 +70,7 @@ class CodeCard(Struct, frozen=True):
     access_days: int | None
     is_active: bool
     paused_until: datetime | None
+    state: CodeState
     label: str | None
     batch_id: UUID
     created_by: UUID | None
@@ -85,7 +88,7 @@ class ExportedCode(Struct, frozen=True):
     """A code with all that stands beside it in a table."""
 
     code: str
-    state: str
+    state: CodeState
     kind: CodeKind
     course: str
     video: str
@@ -104,6 +107,69 @@ class GeneratedBatch(Struct, frozen=True):
 
     batch_id: UUID
     items: list[CodeCard]
+
+
+class BatchCard(Struct, frozen=True):
+    """Codes that were generated together, and how far they are used up."""
+
+    id: UUID
+    kind: CodeKind
+    course_id: UUID
+    course_title: str
+    video_id: UUID | None
+    video_title: str | None
+    label: str | None
+    count: int
+    """So many were generated."""
+    used: int
+    """Of these codes somebody has redeemed."""
+    redeemed: int
+    """So often were they redeemed in all."""
+    active: int
+    """So many can be redeemed at this moment."""
+    created_by: UserRef | None
+    created_at: datetime
+
+
+class StateCounts(Struct, frozen=True):
+    """How many codes are in which state, and how often they were redeemed in all."""
+
+    unused: int
+    used: int
+    exhausted: int
+    expired: int
+    paused: int
+    inactive: int
+    redeemed: int
+
+
+class DayCount(Struct, frozen=True):
+    """How many on a day."""
+
+    day: date
+    count: int
+
+
+class OutcomeCount(Struct, frozen=True):
+    """How many attempts were refused for a reason."""
+
+    outcome: str
+    count: int
+
+
+class CodeUsage(Struct, frozen=True):
+    """How codes are used; the days are those of the tenant's time zone, and refusals those in them."""
+
+    codes: StateCounts
+    redeemed_by_day: list[DayCount]
+    refused: list[OutcomeCount]
+
+
+class BatchDetails(Struct, frozen=True):
+    """A batch and how its codes are used."""
+
+    batch: BatchCard
+    usage: CodeUsage
 
 
 class Redeemed(Struct, frozen=True, omit_defaults=True):

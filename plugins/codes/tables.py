@@ -23,14 +23,18 @@ class CodeBatch(Base):
     __table_args__ = (
         tenant_reference("course_id", "courses.courses"),
         tenant_reference("video_id", "courses.course_videos"),
+        tenant_reference("instructor_id", "auth.users", ondelete="SET NULL"),
         tenant_reference("created_by", "auth.users", ondelete="SET NULL"),
         one_of("kind", "course", "video"),
         _target(),
+        Index(None, "tenant_id", "course_id", "id"),
+        Index(None, "tenant_id", "instructor_id", "id"),
     )
 
     kind: Mapped[str]
     course_id: Mapped[UUID]
     video_id: Mapped[UUID | None]
+    instructor_id: Mapped[UUID | None]
     label: Mapped[str | None]
     count: Mapped[int]
     created_by: Mapped[UUID | None]

@@ -93,6 +93,8 @@ OWN_PATH: dict[str, Body] = {
     "access_codes_deactivate": NO_BODY,
     "access_codes_redemptions": NO_BODY,
     "access_codes_attempts_on": NO_BODY,
+    "code_batches_get": NO_BODY,
+    "code_batches_deactivate": NO_BODY,
     "tasks_get": NO_BODY,
     "tenants_get": NO_BODY,
     "tenants_update": lambda ids: {"name": "Taken"},
@@ -135,7 +137,7 @@ REFUSED_AT_ALL = {
         "sections_delete", "videos_create", "videos_update", "videos_delete", "access_codes_generate",
         "materials_create", "materials_update", "materials_delete",
         "access_codes_get", "access_codes_update", "access_codes_deactivate", "access_codes_redemptions",
-        "access_codes_attempts_on",
+        "access_codes_attempts_on", "code_batches_get", "code_batches_deactivate",
     },
 }  # fmt: skip
 OPERATORS = {"tenants_get", "tenants_update", "tenants_delete", "tenants_plugins"}
@@ -148,6 +150,8 @@ LISTS = (
     "/categories",
     "/access-codes",
     "/access-codes/attempts",
+    "/access-codes/batches",
+    "/access-codes/usage",
     "/enrollments",
     "/materials",
     "/users/me/identities",
@@ -166,7 +170,7 @@ NO_IDS = {
     "auth_register", "auth_login", "auth_refresh", "auth_logout", "auth_mfa", "auth_mfa_get", "auth_totp_begin",
     "auth_totp_confirm", "auth_totp_remove", "auth_recovery_codes", "auth_passkey_options", "auth_passkeys_create",
     "auth_passkeys_list", "auth_passkey_sign_in_options", "auth_passkey_sign_in",
-    "users_me", "users_list", "users_create", "access_codes_export",
+    "users_me", "users_list", "users_create", "access_codes_export", "access_codes_usage", "code_batches_list",
     "auth_providers", "users_me_identities", "users_me_identities_link",
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
     "courses_list", "materials_list", "categories_list", "enrollments_list", "access_codes_list",
@@ -249,6 +253,7 @@ async def first_ids(school: School) -> Ids:
         "material_id": material["id"],
         "review_id": review["id"],
         "code_id": code["id"],
+        "batch_id": code["batch_id"],
         "code": code["code"],
         "task_id": str(task_id),
         "tenant_id": str(school.id),

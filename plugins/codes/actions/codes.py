@@ -27,15 +27,13 @@ from plugins.codes.errors import TermsInvalid, UsesAlreadyTaken
 from plugins.codes.events import CodesGenerated
 from plugins.codes.permissions import GENERATE, UPDATE
 from plugins.codes.queries import cards
+from plugins.codes.queries.filters import lookup_text
 from plugins.codes.schemas import CodeCard, CodeDetails, CodeKind, GeneratedBatch, GenerateRequest, UpdateRequest
 from plugins.codes.tables import AccessCode, CodeBatch
 from plugins.courses import api as courses
 
-_INSERT_BATCH = (
-    insert(CodeBatch)
-    .values({name: bindparam(name) for name in ("id", "kind", "course_id", "video_id", "label", "count", "created_by")})
-    .returning(CodeBatch.created_at)
-)
+_BATCH = ("id", "kind", "course_id", "video_id", "instructor_id", "label", "count", "created_by")
+_INSERT_BATCH = insert(CodeBatch).values({name: bindparam(name) for name in _BATCH}).returning(CodeBatch.created_at)
 _SEALED = (
     func.unnest(
         bindparam("ids", type_=ARRAY(Uuid)),
@@ -113,9 +111,7 @@ async def generate(db: Db, actor: Actor, order: GenerateRequest) -> GeneratedBat
     created_at = await db.value(
         _INSERT_BATCH,
         id=batch_id,
-        kind=target.kind,
-        course_id=target.course_id,
-        video_id=target.video_id,
+        **structs.asdict(target),
         label=order.label,
         count=order.count,
         created_by=actor.user_id,
@@ -178,7 +174,7 @@ def _seal(keyring: Keyring, tenant_id: UUID, count: int) -> list[Sealed]:
     sealed = []
     for _ in range(count):
         code_id, code = new_id(), rules.new_code()
-        _, lookup = keyring.mac("code-lookup", cards.lookup_text(tenant_id, code))
+        _, lookup = keyring.mac("code-lookup", lookup_text(tenant_id, code))
         display = keyring.encrypt("code-display", code.encode(), cards.display_context(tenant_id, code_id))
         sealed.append(Sealed(code_id, code, lookup, display))
     return sealed
@@ -198,6 +194,7 @@ def _card(sealed: Sealed, terms: Mapping[str, Any], created_at: datetime) -> Cod
         access_days=terms["access_days"],
         is_active=True,
         paused_until=None,
+        state="unused",
         label=terms["label"],
         batch_id=terms["batch_id"],
         created_by=terms["created_by"],
@@ -244,7 +241,7 @@ async def update_code(db: Db, actor: Actor, code_id: UUID, change: UpdateRequest
     owner = actor.limited_to(UPDATE)
     statement = _update(tuple(changes), owner is not None)
     parameters = {f"new_{name}": value for name, value in changes.items()} | ({"owner": owner} if owner else {})
-    changed = await db.row(CodeDetails, statement, code_id=code_id, **parameters)
+    changed = await db.row(CodeDetails, statement, code_id=code_id, now=clock.now(), **parameters)
     if changed is None:
         present = await cards.access_code(db, actor, code_id, UPDATE)
         rules.check_takes_maximum(present.type)

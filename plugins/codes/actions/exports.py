@@ -1,7 +1,6 @@
 """Codes as documents: tables for spreadsheets, and sheets of cards. Each export stands in the audit log."""
 
 from datetime import UTC, datetime
-from uuid import UUID
 
 from anyio import to_process, to_thread
 from msgspec import Struct
@@ -14,6 +13,7 @@ from kernel.spreadsheets import Cell, csv_lines, xlsx_book
 from kernel.tenancy import Tenant
 from plugins.codes.errors import ExportTooLarge
 from plugins.codes.queries.exported import exported_codes, found_codes
+from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.schemas import ExportedCode, ExportFormat
 from plugins.codes.sheets import MOST_CARDS, Card, card_sheet
 
@@ -34,16 +34,7 @@ class Document(Struct, frozen=True):
     body: bytes
 
 
-async def export_codes(
-    db: Db,
-    actor: Actor,
-    kind: ExportFormat,
-    *,
-    course_id: UUID | None,
-    video_id: UUID | None,
-    batch_id: UUID | None,
-    is_active: bool | None,
-) -> Document:
+async def export_codes(db: Db, actor: Actor, kind: ExportFormat, wanted: CodeFilter) -> Document:
     """Return the codes that the actor may see as a document; that it was made is recorded before it is.
 
     Drawing takes seconds, and no connection waits for it.
@@ -54,12 +45,11 @@ async def export_codes(
         ExportTooLarge: A table holds 10,000 codes, a sheet of cards 1,000.
     """
     most = MOST_CARDS if kind == "pdf" else MOST_CODES
-    filters = {"course_id": course_id, "video_id": video_id, "batch_id": batch_id, "is_active": is_active}
-    found = await found_codes(db, actor, most=most + 1, filters=filters)
+    found = await found_codes(db, actor, wanted, most=most + 1)
     if len(found.cards) > most:
         raise ExportTooLarge(f"A document of this kind holds {most} codes. Export a batch, or fewer of them.")
     await db.release()
-    told = {name: str(value) for name, value in filters.items() if value is not None}
+    told = {name: str(value) for name, value in wanted.given().items()}
     new = {**told, "format": kind, "count": str(len(found.cards))}
     async with db.deployment.database.transaction(db.origin, db.tenant) as lasting:
         await note(lasting, "codes.access_codes.exported", entity_type="codes.access_codes", new=new)

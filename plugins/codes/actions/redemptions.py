@@ -22,7 +22,7 @@ from plugins.codes import rules
 from plugins.codes.actions.attempts import record_refusal
 from plugins.codes.errors import CodeAlreadyRedeemed, CodeExhausted, CodeNotForYou, CodeUnknown
 from plugins.codes.events import CodeRedeemed
-from plugins.codes.queries import cards
+from plugins.codes.queries.filters import lookups
 from plugins.codes.schemas import CodeKind, Redeemed
 from plugins.codes.tables import AccessCode, CodeRedemption, RedemptionAttempt
 from plugins.courses import api as courses
@@ -136,10 +136,8 @@ async def _find(db: Db, actor: Actor, text: str) -> FoundCode | None:
     code = rules.normalise(text)
     if code is None:
         return None
-    # Under every living key: a code stays as it was printed when the keys are changed.
-    macs = db.deployment.keyring.macs("code-lookup", cards.lookup_text(db.tenant_id, code))
-    lookups = {f"lookup_{number}": mac for number, (_, mac) in enumerate(macs)}
-    return await db.row(FoundCode, by_lookup(len(lookups)), **lookups, user_id=actor.id)
+    hashes = {f"lookup_{number}": each for number, each in enumerate(lookups(db, code))}
+    return await db.row(FoundCode, by_lookup(len(hashes)), **hashes, user_id=actor.id)
 
 
 async def _check(db: Db, actor: Actor, found: FoundCode) -> None:

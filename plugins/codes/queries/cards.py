@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, structs
 from sqlalchemy import Executable, Integer, bindparam, func, select
 
+from kernel import clock
 from kernel.auth import Actor, Permission
 from kernel.db import Db
 from kernel.keys import Keyring, UnknownKey
@@ -16,6 +17,7 @@ from plugins.auth import api as auth
 from plugins.codes import rules
 from plugins.codes.errors import CodeNotFound
 from plugins.codes.permissions import VIEW
+from plugins.codes.queries.filters import STATE, CodeFilter, conditions, narrowed
 from plugins.codes.schemas import CodeCard, CodeDetails, RedemptionCard
 from plugins.codes.tables import AccessCode, CodeRedemption
 
@@ -34,12 +36,13 @@ CARD = (
     AccessCode.access_days,
     AccessCode.is_active,
     AccessCode.paused_until,
+    STATE,
     AccessCode.label,
     AccessCode.batch_id,
     AccessCode.created_by,
     AccessCode.created_at,
 )
-"""The columns of `CodeCard`, the code still encrypted."""
+"""The columns of `CodeCard`, the code still encrypted; they need `now`."""
 DETAILS = (*CARD, AccessCode.allowed_emails, AccessCode.allowed_domains)
 """The columns of `CodeDetails`, the code still encrypted."""
 
@@ -72,11 +75,6 @@ def display_context(tenant_id: UUID, code_id: UUID) -> bytes:
     return tenant_id.bytes + code_id.bytes
 
 
-def lookup_text(tenant_id: UUID, code: str) -> bytes:
-    """Return what is hashed to find a code, so that the same code of another tenant has another hash."""
-    return tenant_id.bytes + code.encode()
-
-
 def readable(db: Db, card: Card) -> Card:
     """Return a card as it was selected with its code decrypted."""
     return decrypted(db.deployment.keyring, db.tenant_id, card)
@@ -94,40 +92,23 @@ def decrypted(keyring: Keyring, tenant_id: UUID, card: Card) -> Card:
 
 @cache
 def _page(names: tuple[str, ...]) -> tuple[Executable, Executable]:
-    """Return the statements for one page and for the number of all, filtered by these columns."""
-    columns = AccessCode.__table__.c
-    conditions = [columns[name] == bindparam(name) for name in names]
-    rows = select(*CARD).where(*conditions).order_by(AccessCode.id.desc())
+    """Return the statements for one page and for the number of all, narrowed by these filters."""
+    narrowing = conditions(names)
+    rows = select(*CARD).where(*narrowing).order_by(AccessCode.id.desc())
     rows = rows.limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
-    return rows, select(func.count()).select_from(AccessCode).where(*conditions)
+    return rows, select(func.count()).select_from(AccessCode).where(*narrowing)
 
 
-async def access_codes(
-    db: Db,
-    actor: Actor,
-    *,
-    limit: int,
-    offset: int,
-    course_id: UUID | None = None,
-    video_id: UUID | None = None,
-    batch_id: UUID | None = None,
-    is_active: bool | None = None,
-) -> Page[CodeCard]:
+async def access_codes(db: Db, actor: Actor, wanted: CodeFilter, *, limit: int, offset: int) -> Page[CodeCard]:
     """Return the codes that the actor may see, newest first.
 
     Needs: codes.access_code.view
     """
-    chosen = {
-        "instructor_id": actor.limited_to(VIEW),
-        "course_id": course_id,
-        "video_id": video_id,
-        "batch_id": batch_id,
-        "is_active": is_active,
-    }
-    filters = {name: value for name, value in chosen.items() if value is not None}
-    rows, count = _page(tuple(filters))
-    cards = await db.rows(CodeCard, rows, limit=rows_for(limit), offset=offset, **filters)
-    total = await db.value(count, **filters)
+    names, given = narrowed(db, actor, wanted)
+    rows, count = _page(names)
+    total = await db.value(count, **given)
+    given["now"] = clock.now()
+    cards = await db.rows(CodeCard, rows, limit=rows_for(limit), offset=offset, **given)
     return Page([readable(db, card) for card in cards], total, rows_for(limit), offset)
 
 
@@ -145,9 +126,9 @@ async def access_code(db: Db, actor: Actor, code_id: UUID, permission: Permissio
     """
     owner = actor.limited_to(permission)
     if owner is None:
-        details = await db.row(CodeDetails, _BY_ID, id=code_id)
+        details = await db.row(CodeDetails, _BY_ID, id=code_id, now=clock.now())
     else:
-        details = await db.row(CodeDetails, _BY_ID_OWN, id=code_id, instructor_id=owner)
+        details = await db.row(CodeDetails, _BY_ID_OWN, id=code_id, instructor_id=owner, now=clock.now())
     if details is None:
         raise CodeNotFound
     return readable(db, details)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from uuid import UUID
 
@@ -14,9 +13,8 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.keys import Keyring
 from kernel.tenancy import Tenant
-from plugins.codes import rules
-from plugins.codes.permissions import VIEW
 from plugins.codes.queries.cards import CARD, decrypted
+from plugins.codes.queries.filters import CodeFilter, conditions, narrowed
 from plugins.codes.schemas import CodeCard, ExportedCode
 from plugins.codes.tables import AccessCode
 from plugins.courses import api as courses
@@ -32,12 +30,10 @@ class Found(Struct, frozen=True):
 
 @cache
 def _cards(names: tuple[str, ...]) -> Executable:
-    columns = AccessCode.__table__.c
-    conditions = [columns[name] == bindparam(name) for name in names]
-    return select(*CARD).where(*conditions).order_by(AccessCode.id).limit(bindparam("most", type_=Integer))
+    return select(*CARD).where(*conditions(names)).order_by(AccessCode.id).limit(bindparam("most", type_=Integer))
 
 
-async def found_codes(db: Db, actor: Actor, *, most: int, filters: Mapping[str, object]) -> Found:
+async def found_codes(db: Db, actor: Actor, wanted: CodeFilter, *, most: int) -> Found:
     """Return codes that the actor may see as they are stored, oldest first.
 
     Needs: codes.access_code.view
@@ -45,12 +41,12 @@ async def found_codes(db: Db, actor: Actor, *, most: int, filters: Mapping[str, 
     Args:
         db: The transaction.
         actor: Who asks.
+        wanted: Which codes.
         most: No more than these.
-        filters: By the column's name; None does not narrow.
     """
-    chosen = {"instructor_id": actor.limited_to(VIEW), **filters}
-    given = {name: value for name, value in chosen.items() if value is not None}
-    cards = await db.rows(CodeCard, _cards(tuple(given)), most=most, **given)
+    names, given = narrowed(db, actor, wanted)
+    given["now"] = clock.now()
+    cards = await db.rows(CodeCard, _cards(names), most=most, **given)
     named = await courses.courses_by_id(db, {card.course_id for card in cards})
     videos = await courses.videos_by_id(db, {card.video_id for card in cards if card.video_id is not None})
     return Found(
@@ -63,22 +59,14 @@ async def found_codes(db: Db, actor: Actor, *, most: int, filters: Mapping[str, 
 
 async def exported_codes(keyring: Keyring, tenant: Tenant, found: Found) -> list[ExportedCode]:
     """Return what was found in words; ten thousand codes take a moment, so a thread decrypts them."""
-    now = clock.now()
-    return await asyncio.to_thread(lambda: [_exported(keyring, tenant, found, card, now) for card in found.cards])
+    return await asyncio.to_thread(lambda: [_exported(keyring, tenant, found, card) for card in found.cards])
 
 
-def _exported(keyring: Keyring, tenant: Tenant, found: Found, sealed: CodeCard, now: datetime) -> ExportedCode:
+def _exported(keyring: Keyring, tenant: Tenant, found: Found, sealed: CodeCard) -> ExportedCode:
     card = decrypted(keyring, tenant.id, sealed)
     return ExportedCode(
         code=card.code or "",
-        state=rules.state_of(
-            is_active=card.is_active,
-            expires_at=card.expires_at,
-            paused_until=card.paused_until,
-            uses=card.current_uses,
-            max_uses=card.max_uses,
-            now=now,
-        ),
+        state=card.state,
         kind=card.kind,
         course=found.courses[card.course_id],
         video=found.videos[card.video_id] if card.video_id else "",

@@ -56,7 +56,7 @@ async def test_table_says_all_about_each_code(classroom: Classroom) -> None:
 
     assert first == {
         "code": code["code"],
-        "state": "active",
+        "state": "used",
         "kind": "course",
         "course": "Tables and chairs",
         "video": "",
@@ -88,10 +88,10 @@ async def test_state_says_what_a_code_is_good_for(classroom: Classroom, fake_clo
     used = await classroom.code(type="single_use")
     await redeem(await classroom.student(), used)
     await classroom.code(expires_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
-    assert [row["state"] for row in await rows(classroom.admin)] == ["used", "active"]
+    assert [row["state"] for row in await rows(classroom.admin)] == ["exhausted", "unused"]
     fake_clock.advance(hours=2)
     admin = await classroom.school.person("admin")
-    assert [row["state"] for row in await rows(admin)] == ["used", "expired"]
+    assert [row["state"] for row in await rows(admin)] == ["exhausted", "expired"]
 
 
 async def test_every_export_stands_in_the_audit_log(classroom: Classroom) -> None:

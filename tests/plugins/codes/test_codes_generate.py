@@ -43,6 +43,7 @@ async def test_a_batch_is_answered_with_its_codes(classroom: Classroom) -> None:
             "access_days": None,
             "is_active": True,
             "paused_until": None,
+            "state": "unused",
             "label": "Spring fair",
             "batch_id": batch["batch_id"],
             "created_by": str(classroom.instructor.id),

@@ -1,0 +1,149 @@
+"""Reads of batches: which there are, and how far their codes are used up."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import ARRAY, Executable, Integer, Uuid, any_, bindparam, func, or_, select, text
+
+from kernel import clock
+from kernel.auth import Actor, Permission
+from kernel.db import Db
+from kernel.routing import Page, rows_for
+from plugins.auth import api as auth
+from plugins.codes.errors import BatchNotFound
+from plugins.codes.permissions import VIEW
+from plugins.codes.queries.filters import STATE, CodeFilter
+from plugins.codes.queries.usage import usage
+from plugins.codes.schemas import BatchCard, BatchDetails, CodeKind
+from plugins.codes.tables import AccessCode, CodeBatch
+from plugins.courses import api as courses
+
+_BATCH = (
+    CodeBatch.id,
+    CodeBatch.kind,
+    CodeBatch.course_id,
+    CodeBatch.video_id,
+    CodeBatch.label,
+    CodeBatch.count,
+    CodeBatch.created_by,
+    CodeBatch.created_at,
+)
+_BY_ID = select(*_BATCH).where(
+    CodeBatch.id == bindparam("batch"),
+    or_(bindparam("owner", type_=Uuid).is_(None), CodeBatch.instructor_id == bindparam("owner", type_=Uuid)),
+)
+_codes = (
+    select(AccessCode.batch_id, AccessCode.current_uses, STATE)
+    .where(AccessCode.batch_id == any_(bindparam("batches", type_=ARRAY(Uuid))))
+    .subquery()
+)
+_COUNTS = select(
+    _codes.c.batch_id,
+    func.count().filter(_codes.c.current_uses > 0).label("used"),
+    func.sum(_codes.c.current_uses).label("redeemed"),
+    func.count().filter(or_(_codes.c.state == text("'used'"), _codes.c.state == text("'unused'"))).label("active"),
+).group_by(_codes.c.batch_id)
+
+
+class StoredBatch(Struct, frozen=True):
+    """A batch as it is stored."""
+
+    id: UUID
+    kind: CodeKind
+    course_id: UUID
+    video_id: UUID | None
+    label: str | None
+    count: int
+    created_by: UUID | None
+    created_at: datetime
+
+
+class BatchCounts(Struct, frozen=True):
+    """How far the codes of a batch are used up."""
+
+    batch_id: UUID
+    used: int
+    redeemed: int
+    active: int
+
+
+@cache
+def _page(names: tuple[str, ...]) -> tuple[Executable, Executable]:
+    columns = CodeBatch.__table__.c
+    narrowed = [columns[name] == bindparam(name) for name in names]
+    rows = select(*_BATCH).where(*narrowed).order_by(CodeBatch.id.desc())
+    rows = rows.limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
+    return rows, select(func.count()).select_from(CodeBatch).where(*narrowed)
+
+
+async def batches(
+    db: Db, actor: Actor, *, course_id: UUID | None, video_id: UUID | None, limit: int, offset: int
+) -> Page[BatchCard]:
+    """Return the batches that the actor may see, newest first.
+
+    Needs: codes.access_code.view
+    """
+    chosen = {"instructor_id": actor.limited_to(VIEW), "course_id": course_id, "video_id": video_id}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    rows, count = _page(tuple(given))
+    stored = await db.rows(StoredBatch, rows, limit=rows_for(limit), offset=offset, **given)
+    total = await db.value(count, **given)
+    return Page(await _cards(db, stored), total, rows_for(limit), offset)
+
+
+async def batch(db: Db, actor: Actor, batch_id: UUID, *, days: int) -> BatchDetails:
+    """Return a batch and how its codes are used.
+
+    Needs: codes.access_code.view
+
+    Raises:
+        BatchNotFound: There is none, or the actor may not see it.
+    """
+    (card,) = await _cards(db, [await stored_batch(db, actor, batch_id, VIEW)])
+    return BatchDetails(card, await usage(db, actor, CodeFilter(batch_id=batch_id), days=days))
+
+
+async def stored_batch(db: Db, actor: Actor, batch_id: UUID, permission: Permission) -> StoredBatch:
+    """Return a batch that a permission of the actor reaches.
+
+    Raises:
+        BatchNotFound: There is none, or the permission does not reach it.
+    """
+    found = await db.row(StoredBatch, _BY_ID, batch=batch_id, owner=actor.limited_to(permission))
+    if found is None:
+        raise BatchNotFound
+    return found
+
+
+async def _cards(db: Db, stored: Iterable[StoredBatch]) -> list[BatchCard]:
+    found = list(stored)
+    counted = await db.rows(BatchCounts, _COUNTS, batches=[each.id for each in found], now=clock.now())
+    counts = {each.batch_id: each for each in counted}
+    titles = await courses.courses_by_id(db, {each.course_id for each in found})
+    videos = await courses.videos_by_id(db, {each.video_id for each in found if each.video_id is not None})
+    makers = await auth.users_by_id(db, {each.created_by for each in found if each.created_by is not None})
+    cards = []
+    for each in found:
+        course, video = titles.get(each.course_id), videos.get(each.video_id) if each.video_id else None
+        now = counts.get(each.id)
+        cards.append(
+            BatchCard(
+                id=each.id,
+                kind=each.kind,
+                course_id=each.course_id,
+                course_title=course.title if course else "",
+                video_id=each.video_id,
+                video_title=video.title if video else None,
+                label=each.label,
+                count=each.count,
+                used=now.used if now else 0,
+                redeemed=now.redeemed if now else 0,
+                active=now.active if now else 0,
+                created_by=makers.get(each.created_by) if each.created_by else None,
+                created_at=each.created_at,
+            )
+        )
+    return cards
