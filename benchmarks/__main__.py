@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import beacons, deliveries, sign_ins, tenants
+from benchmarks import beacons, deliveries, growth, sign_ins, tenants
 from benchmarks.alone import idle_memory, second_start
 from benchmarks.cores import Cores, pin, shared_out
 from benchmarks.lab import running_lab
@@ -27,6 +27,7 @@ NAMES = (
     *tenants.NAMES,
     *deliveries.NAMES,
     *sign_ins.NAMES,
+    *growth.NAMES,
     "memory",
     "start",
 )
@@ -74,8 +75,11 @@ def _findings(options: argparse.Namespace, folder: Path, tell: Callable[[str], N
         for each in SCENARIOS
         if each.name in names
     ]
-    if set(names) - {"start"}:
+    if set(names) - {"start", *growth.NAMES}:
         yield from _in_the_lab(folder, cores, chosen, options, tell)
+    if not set(names).isdisjoint(growth.NAMES):
+        pin(0, cores.rest)
+        yield from growth.growing_school(folder, cores, rounds=options.rounds, tell=tell)
     if "start" in names:
         pin(0, cores.every)
         yield second_start(folder, cores.every, tell)

@@ -1,0 +1,213 @@
+"""What a big school feels of its size: every reading of the API in the small and in the large demonstration, in turn.
+
+Each demonstration has a stack and a server of its own. The same person asks for the same thing of both, one request
+after the other; what counts is how much longer the middle one of the answers takes. Then PostgreSQL tells by which
+plan it would run each statement behind them in the large one: nothing may read a whole big table.
+"""
+
+import asyncio
+import statistics
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import msgspec
+
+from benchmarks import tape
+from benchmarks.cores import Cores
+from benchmarks.lab import running_lab
+from benchmarks.load import latencies, request_bytes
+from benchmarks.report import Finding, weighed
+from benchmarks.school import caller, lift_limits, settle
+from benchmarks.servers import HOST, Server, Start, environment_of, free_port, running, serve_words
+from kernel.app import opened
+from kernel.db import Origin
+from kernel.deployment import Deployment
+from kernel.serve import DEMO_PASSWORD, seed_demo
+from kernel.settings import Settings
+
+NAMES = ("growth",)
+MOST_SLOWER = 1.5
+_BIG_TABLE_ROWS = 1000
+_REQUESTS, _WARM_UP = 40, 10
+_PEOPLE = ("admin", "instructor", "student")
+
+READINGS: Sequence[tuple[str, str]] = (
+    ("student", "/courses"),
+    ("student", "/courses?q=drawing"),
+    ("student", "/courses?category={category}&level=beginner&sort=rating"),
+    ("instructor", "/courses?mine=true"),
+    ("admin", "/courses?status=published&sort=popular"),
+    ("student", "/courses/{course}"),
+    ("student", "/courses/{course}/reviews"),
+    ("student", "/courses/{course}/sections"),
+    ("student", "/courses/{course}/videos"),
+    ("instructor", "/courses/{course}/students"),
+    ("instructor", "/courses/{course}/analytics"),
+    ("student", "/enrollments"),
+    ("student", "/materials"),
+    ("instructor", "/materials?course_id={course}"),
+    ("student", "/sections/{section}"),
+    ("student", "/videos/{video}"),
+    ("student", "/categories"),
+    ("student", "/categories/{category}"),
+    ("instructor", "/access-codes"),
+    ("admin", "/access-codes"),
+    ("admin", "/access-codes?course_id={coded}&is_active=true"),
+    ("admin", "/access-codes/{code}"),
+    ("admin", "/access-codes/{code}/attempts"),
+    ("admin", "/access-codes/{code}/redemptions"),
+    ("admin", "/access-codes/attempts"),
+    ("admin", "/users"),
+    ("admin", "/users?q=ann&role=student"),
+    ("admin", "/users/{student}"),
+    ("admin", "/users/{student}/file"),
+    ("admin", "/users/{student}/progress"),
+    ("student", "/users/me"),
+    ("student", "/users/me/sessions"),
+    ("admin", "/audit-logs"),
+    ("admin", "/audit-logs?entity=courses.courses"),
+    ("admin", "/settings"),
+    ("admin", "/plugins"),
+)
+"""Who asks for what."""
+
+
+class _School(msgspec.Struct, frozen=True):
+    """A demonstration that is served: its server, and what is sent to it by the reading's name."""
+
+    server: Server
+    requests: Mapping[str, bytes]
+
+
+def growing_school(folder: Path, cores: Cores, *, rounds: int, tell: Callable[[str], None]) -> Iterator[Finding]:
+    """Make both demonstrations, ask both, and yield how the slowest reading grew and what reads a whole table."""
+    (folder / "small").mkdir()
+    (folder / "large").mkdir()
+    with running_lab(folder / "small", tell) as few, running_lab(folder / "large", tell) as many:
+        tell("growth: filling both demonstrations")
+        small_requests, _ = asyncio.run(_filled(few, "small"))
+        large_requests, scans = asyncio.run(_filled(many, "large"))
+        with (
+            _served(few, folder / "small", cores, small_requests) as small,
+            _served(many, folder / "large", cores, large_requests) as large,
+        ):
+            slower = {}
+            for name in small_requests:
+                tell(f"growth: {name}")
+                slower[name] = _slower(small, large, name, rounds)
+    worst = sorted(slower, key=lambda name: -slower[name])[:3]
+    note = " " + ", ".join(f"{name} {slower[name]:.2f}" for name in worst)
+    yield weighed("growth", slower[worst[0]], most=MOST_SLOWER, unit="times", note=note)
+    yield weighed("whole tables", len(scans), most=0, unit="read", note="".join(f"\n{each}" for each in scans))
+
+
+def _slower(small: _School, large: _School, name: str, rounds: int) -> float:
+    """Return how many times longer the middle answer of the large school takes; the middle of the rounds."""
+    ratios = []
+    for school in (small, large):
+        _middle_s(school, name, _WARM_UP)
+    for _ in range(rounds):
+        few = _middle_s(small, name, _REQUESTS)
+        ratios.append(_middle_s(large, name, _REQUESTS) / few)
+    return statistics.median(ratios)
+
+
+def _middle_s(school: _School, name: str, count: int) -> float:
+    return statistics.median(latencies(HOST, school.server.port, [school.requests[name]] * count, connections=1))
+
+
+@contextmanager
+def _served(settings: Settings, folder: Path, cores: Cores, requests: Mapping[str, bytes]) -> Iterator[_School]:
+    port = free_port()
+    with running(Start(serve_words(port), environment_of(settings), folder / "log", cores.server), port) as server:
+        yield _School(server, requests)
+
+
+async def _filled(settings: Settings, size: Any) -> tuple[Mapping[str, bytes], Sequence[str]]:
+    """Make a demonstration; return the requests by their names, and which statements read a whole big table."""
+    async with opened(settings) as deployment:
+        await seed_demo(deployment, size)
+        await lift_limits(deployment)
+        await settle(settings.owner_database_url)
+        requests, scans = {}, []
+        async with _people(deployment) as people:
+            ids = await _ids(people)
+            for role, reading in READINGS:
+                name, path = f"{role} {reading}", reading.format_map(ids)
+                token = people[role].headers["Authorization"].removeprefix("Bearer ")
+                requests[name] = request_bytes("GET", f"/api/v1{path}", token=token)
+
+                async def ask(client: httpx.AsyncClient = people[role], path: str = path) -> None:
+                    deployment.kept.clear()
+                    (await client.get(path)).raise_for_status()
+
+                for step in await tape.recorded(ask):
+                    scans += [f"{name}: {table}" for table in await _whole_tables(deployment, settings, step)]
+    return requests, scans
+
+
+@asynccontextmanager
+async def _people(deployment: Deployment) -> AsyncIterator[Mapping[str, httpx.AsyncClient]]:
+    """Give a client of each role, signed in."""
+    clients = {role: caller(deployment) for role in _PEOPLE}
+    try:
+        for role, client in clients.items():
+            credentials = {"email": f"{role}@example.com", "password": DEMO_PASSWORD}
+            answer = (await client.post("/auth/login", json=credentials)).raise_for_status().json()
+            client.headers["Authorization"] = f"Bearer {answer['access_token']}"
+        yield clients
+    finally:
+        for client in clients.values():
+            await client.aclose()
+
+
+async def _ids(people: Mapping[str, httpx.AsyncClient]) -> Mapping[str, str]:
+    """Return what the readings are about: in both schools the instructor's course with the most students."""
+
+    async def first(role: str, path: str) -> dict[str, Any]:
+        items = (await people[role].get(path)).raise_for_status().json()["items"]
+        return dict(items[0])
+
+    course = await first("instructor", "/courses?mine=true&status=published&sort=popular")
+    section = await first("instructor", f"/courses/{course['id']}/sections")
+    code = await first("admin", "/access-codes")
+    student = await first("admin", "/users?role=student")
+    return {
+        "course": course["id"],
+        "category": course["category"]["id"],
+        "section": section["id"],
+        "video": section["videos"][0]["id"],
+        "code": code["id"],
+        "coded": code["course_id"],
+        "student": student["id"],
+    }
+
+
+async def _whole_tables(deployment: Deployment, settings: Settings, step: tape.Step) -> list[str]:
+    """Return the big tables that PostgreSQL would read from end to end for a statement."""
+    tenant = await deployment.tenants.by_slug(settings.default_tenant)
+    connection = await asyncpg.connect(settings.database_url.replace("+asyncpg", ""))
+    try:
+        async with connection.transaction():
+            await connection.execute(Origin(tenant.id).prelude())
+            plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {step.sql}", *step.arguments)
+            counted = await connection.fetch("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'")
+    finally:
+        await connection.close()
+    big = {row["relname"] for row in counted if row["reltuples"] > _BIG_TABLE_ROWS}
+    return [name for name in _scanned(msgspec.json.decode(plan)) if name in big]
+
+
+def _scanned(plan: Any) -> Iterator[str]:
+    if isinstance(plan, list):
+        for each in plan:
+            yield from _scanned(each)
+    elif isinstance(plan, dict):
+        if plan.get("Node Type") == "Seq Scan":
+            yield plan["Relation Name"]
+        for each in plan.values():
+            yield from _scanned(each)
