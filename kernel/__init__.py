@@ -138,4 +138,5 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "check_conformance",
     ),
     "kernel.tokens": ("SignedTokens", "TokenInvalid"),
+    "kernel.totals": ("total_of",),
 }

@@ -21,6 +21,7 @@ from kernel.settings import Settings
 from kernel.storage import Storage, storage_from_url
 from kernel.tenancy import TenantDirectory
 from kernel.tickets import Tickets
+from kernel.totals import Totals
 
 
 class Deployment:
@@ -42,6 +43,7 @@ class Deployment:
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
         self.kept = KeptAnswers(self.gate, registry.kept)
+        self.totals = Totals()
         self.tickets = Tickets(self.redis)
         self.listeners = Listeners((*MAIL_LISTENERS, *registry.listeners))
         self.database = Database(

@@ -187,8 +187,9 @@ class AuditLog(KernelTable, audited=False, append_only=True):
 
     __tablename__ = "audit_logs"
     __table_args__ = (
-        Index(None, "tenant_id", "created_at"),
+        Index(None, "tenant_id", "created_at", "id"),
         Index(None, "tenant_id", "user_id", "created_at"),
+        Index(None, "tenant_id", "entity_type", "created_at", "id"),
         Index(None, "tenant_id", "entity_type", "entity_id"),
     )
 

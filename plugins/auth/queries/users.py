@@ -13,6 +13,7 @@ from kernel.errors import NotFound
 from kernel.routing import Page, rows_for
 from kernel.scoped_rows import ACTOR, within
 from kernel.scopes import Scope
+from kernel.totals import total_of
 from plugins.auth.permissions import LIST_USERS, Role
 from plugins.auth.schemas.texts import Status, UserSort
 from plugins.auth.schemas.users import UserCard, UserDetails
@@ -117,10 +118,11 @@ async def users_page(
     Needs: auth.user.list
     """
     wanted = {"role": role, "status": status, "words": q}
-    given = {name: value for name, value in wanted.items() if value is not None}
+    given: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
     page, total = _list_statements(frozenset(given), sort, actor.reach(LIST_USERS))
-    items = await db.rows(UserCard, page, actor=actor.user_id, most=rows_for(limit), skip=offset, **given)
-    return Page(items, await db.value(total, actor=actor.user_id, **given), rows_for(limit), offset)
+    given["actor"] = actor.user_id
+    items = await db.rows(UserCard, page, most=rows_for(limit), skip=offset, **given)
+    return Page(items, await total_of(db, total, given), rows_for(limit), offset)
 
 
 @cache
