@@ -157,6 +157,13 @@ class NotEnrolled(Forbidden):
     title = "Enrol in the course to open this."
 
 
+class ArchiveInvalid(Invalid):
+    """An archive is no course that could be imported; `errors` names what is wrong."""
+
+    code = "courses.archive_invalid"
+    title = "This archive is no course that can be imported."
+
+
 class SourceInvalid(Invalid):
     """A video's source does not fit its type, or a material has not exactly one; `errors` names the field."""
 

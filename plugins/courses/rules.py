@@ -4,12 +4,14 @@ What is counted over many rows is counted by the statements of `actions.progress
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
 from kernel.errors import FieldError
 from plugins.courses.errors import CodeRequired, NotEnrolled, RangesInvalid, SourceInvalid
+from plugins.courses.schemas.archived import MANIFEST, MOST_PARTS, CourseArchive
 
 COMPLETE_PERCENT: Final = 90
 """Source: product document, video_progress.is_completed."""
@@ -138,3 +140,79 @@ def _upwards(parents: Mapping[UUID, UUID | None], start: UUID | None) -> Iterato
     while start is not None:
         yield start
         start = parents.get(start)
+
+
+def archive_problems(
+    archive: CourseArchive, entries: Sequence[tuple[str, int]], *, most_bytes: Mapping[str, int]
+) -> list[FieldError]:
+    """Return why an archive cannot be imported, all that its list and its manifest tell before anything is unpacked.
+
+    Args:
+        archive: What its manifest says.
+        entries: The name and the size in bytes of each entry, unpacked.
+        most_bytes: How large a file of a kind may be, and an `archive` in all.
+    """
+    return [
+        *_entry_problems(archive, entries),
+        *_size_problems(archive, most_bytes),
+        *_reference_problems(archive),
+        *_source_problems(archive),
+    ]
+
+
+def _entry_problems(archive: CourseArchive, entries: Sequence[tuple[str, int]]) -> Iterator[FieldError]:
+    sizes = dict(entries)
+    listed = Counter(file.name for file in archive.files)
+    for name, count in Counter(name for name, _ in entries).items():
+        if count > 1:
+            yield FieldError(name, "The archive has several entries of this name.")
+        elif name not in listed and name != MANIFEST:
+            yield FieldError(name, f"{MANIFEST} says nothing of this entry.")
+    for number, file in enumerate(archive.files):
+        if listed[file.name] > 1:
+            yield FieldError(f"files[{number}].name", "Several files have this name.")
+        elif file.name not in sizes:
+            yield FieldError(f"files[{number}].name", "The archive has no such entry.")
+        elif sizes[file.name] != file.size:
+            yield FieldError(f"files[{number}].size", f"The entry has {sizes[file.name]} bytes.")
+
+
+def _size_problems(archive: CourseArchive, most_bytes: Mapping[str, int]) -> Iterator[FieldError]:
+    for number, file in enumerate(archive.files):
+        if file.size > (most := most_bytes[file.kind]):
+            yield FieldError(f"files[{number}].size", f"A file of this kind has at most {most} bytes here.")
+    if sum(file.size for file in archive.files) > (most := most_bytes["archive"]):
+        yield FieldError("files", f"Together they have more than {most} bytes.")
+    if sum(len(section.videos) + len(section.materials) for section in archive.sections) > MOST_PARTS:
+        yield FieldError("sections", f"There are more than {MOST_PARTS} videos and materials in them.")
+
+
+def _reference_problems(archive: CourseArchive) -> Iterator[FieldError]:
+    kinds = {file.name: file.kind for file in archive.files}
+    references: list[tuple[str, str | None, tuple[str, ...]]] = [("course.cover", archive.course.cover, ("image",))]
+    references += [(f"{where}.file", video.file, ("video",)) for where, video in archive.videos()]
+    references += [
+        (f"{where}.file", material.file, ("video", "image", "file")) for where, material in archive.all_materials()
+    ]
+    for where, name, fitting in references:
+        if name is not None and kinds.get(name) not in fitting:
+            yield FieldError(where, f"There is no file of this name and of the kind {' or '.join(fitting)}.")
+    used = {name for _, name, _ in references}
+    for number, file in enumerate(archive.files):
+        if file.name not in used:
+            yield FieldError(f"files[{number}].name", "Nothing in the course uses this file.")
+
+
+def _source_problems(archive: CourseArchive) -> Iterator[FieldError]:
+    for where, video in archive.videos():
+        sources = {"file_id": video.file, "youtube_id": video.youtube_id, "video_url": video.video_url}
+        try:
+            check_source(video.video_type, sources)
+        except SourceInvalid as refusal:
+            for error in refusal.errors:
+                name = "file" if error.field == "file_id" else error.field
+                yield FieldError(f"{where}.{name}", error.message)
+    for where, material in archive.all_materials():
+        both = material.file is not None and material.external_url is not None
+        if both or (material.file is None and material.external_url is None):
+            yield FieldError(f"{where}.file", "A material has either a file or an external_url.")

@@ -189,6 +189,22 @@ class CourseMaterial(Base):
     sort_order: Mapped[int] = mapped_column(server_default=text("0"))
 
 
+class ImportedFile(Base, audited=False):
+    """A file of an import under way, by its name in the archive; the course that it is for is not there yet."""
+
+    __tablename__ = "imported_files"
+    __table_args__ = (
+        tenant_unique("import_id", "name"),
+        tenant_reference("file_id", "media.files"),
+        Index(None, "tenant_id", "file_id"),
+        Index(None, "tenant_id", "created_at"),
+    )
+
+    import_id: Mapped[UUID]
+    name: Mapped[str]
+    file_id: Mapped[UUID]
+
+
 class MaterialDownload(Base, audited=False):
     """That somebody has asked for a material's address; the rows are the count."""
 

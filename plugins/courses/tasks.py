@@ -1,4 +1,4 @@
-"""Counting a course anew after the plugin was off for a while, and ending enrolments whose time is over."""
+"""Counting courses anew after the plugin was off, ending enrolments whose time is over, removing failed imports."""
 
 from uuid import UUID
 
@@ -8,6 +8,8 @@ from sqlalchemy import select
 from kernel.db import Db
 from kernel.tasks import NoPayload, Task, TaskContext, enqueue
 from plugins.courses.actions.expiry import expire_enrollments
+from plugins.courses.actions.exporting import EXPORT
+from plugins.courses.actions.importing import IMPORT, remove_failed_imports
 from plugins.courses.actions.recounts import count_curriculum, count_places, count_rating
 from plugins.courses.tables import Course
 
@@ -38,7 +40,16 @@ async def _expire(context: TaskContext, _payload: NoPayload) -> None:
 
 
 EXPIRE = Task(name="courses.expire_enrollments", payload=NoPayload, work=_expire, schedule="*/5 * * * *")
-TASKS = (RECOUNT, EXPIRE)
+
+
+async def _remove_failed_imports(db: Db, _payload: NoPayload) -> None:
+    await remove_failed_imports(db)
+
+
+REMOVE_FAILED_IMPORTS = Task(
+    name="courses.remove_failed_imports", payload=NoPayload, handle=_remove_failed_imports, schedule="40 * * * *"
+)
+TASKS = (RECOUNT, EXPIRE, EXPORT, IMPORT, REMOVE_FAILED_IMPORTS)
 
 
 async def rebuild(db: Db) -> None:

@@ -3,7 +3,15 @@
 from plugins.media.actions.archives import ToPack, archive_entries, entry_bytes, packed, remove_files
 from plugins.media.actions.files import store_file
 from plugins.media.errors import ArchiveDamaged, FileNotFound
-from plugins.media.queries import file_by_id, rendition_bytes, rendition_url, renditions_by_file, signed_url
+from plugins.media.permissions import may_upload
+from plugins.media.queries import (
+    file_by_id,
+    files_by_id,
+    rendition_bytes,
+    rendition_url,
+    renditions_by_file,
+    signed_url,
+)
 from plugins.media.rules.archives import Entry
 from plugins.media.schemas import FileKind, FileRef, RenditionRef, SignedUrl
 from plugins.media.settings import most_bytes
@@ -20,6 +28,8 @@ __all__ = [
     "archive_entries",
     "entry_bytes",
     "file_by_id",
+    "files_by_id",
+    "may_upload",
     "most_bytes",
     "packed",
     "remove_files",

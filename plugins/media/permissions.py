@@ -1,6 +1,6 @@
 """What roles may do with files."""
 
-from kernel.auth import Permission
+from kernel.auth import Actor, Permission
 
 UPLOAD_VIDEO = Permission("media.video.upload", "Upload videos", {"admin": "any", "instructor": "own"})
 UPLOAD_IMAGE = Permission(
@@ -13,3 +13,8 @@ UPLOAD_ARCHIVE = Permission(
 
 BY_KIND = {"video": UPLOAD_VIDEO, "image": UPLOAD_IMAGE, "file": UPLOAD_FILE, "archive": UPLOAD_ARCHIVE}
 PERMISSIONS = tuple(BY_KIND.values())
+
+
+def may_upload(actor: Actor, kind: str) -> bool:
+    """Whether somebody may add files of a kind, by whichever door."""
+    return actor.may(BY_KIND[kind])

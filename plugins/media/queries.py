@@ -3,7 +3,7 @@
 Who may see a file is decided by whoever asks for its address.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from uuid import UUID
@@ -49,6 +49,7 @@ _BY_ID = _FILES.where(
     # An archive is gone after a day, so nobody finds one without asking for it.
     func.coalesce(File.kind == bindparam("kind", type_=Text), File.kind != "archive"),
 )
+_FILES_BY_ID = _FILES.where(File.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 _FILE_BY_KEY = select(File.storage_key, File.size, File.sha256, File.created_at).where(
     File.storage_key == bindparam("key")
 )
@@ -100,6 +101,12 @@ async def file_by_id(db: Db, file_id: UUID, *, owner_id: UUID | None = None, kin
     if file is None:
         raise FileNotFound
     return file
+
+
+async def files_by_id(db: Db, ids: Iterable[UUID]) -> dict[UUID, FileRef]:
+    """Return files of any kind and owner; those that are not there are left out."""
+    wanted = list(ids)
+    return {file.id: file for file in await db.rows(FileRef, _FILES_BY_ID, ids=wanted)} if wanted else {}
 
 
 async def served_by_key(db: Db, key: str) -> Served:

@@ -30,7 +30,8 @@ from plugins.auth.schemas.texts import TokenPurpose
 from tests.plugins.auth.authenticator import Authenticator
 from tests.plugins.auth.conftest import forger
 from tests.plugins.auth.forger import Forger
-from tests.plugins.media.conftest import archive, picture
+from tests.plugins.courses.archived import course_archive
+from tests.plugins.media.conftest import picture
 from tests.plugins.test_other_tenant import MP4, handlers_of
 
 __all__ = ["forger"]
@@ -77,8 +78,8 @@ COURSE = (
          leaves=["media.files.inserted"]),
     Step("media_upload_file", "instructor", files=lambda: {"file": ("notes.md", b"# Saws", "text/markdown")},
          leaves=["media.files.inserted"]),
-    Step("media_upload_archive", "instructor", files=lambda: {"file": ("course.zip", archive("a"), "application/zip")},
-         leaves=["media.files.inserted"]),
+    Step("media_upload_archive", "instructor", keep={"archive_id": "id"}, leaves=["media.files.inserted"],
+         files=lambda: {"file": ("course.zip", course_archive(), "application/zip")}),
     Step("courses_create", "instructor", lambda ids: {"title": "Chairs", "requires_code": True},
          ["courses.courses.inserted"], {"course_id": "id"}),
     Step("courses_update", "instructor", lambda ids: {"title": "Tables"}, ["courses.courses.updated"]),
@@ -93,6 +94,8 @@ COURSE = (
     Step("courses_duplicate", "instructor",
          leaves=["courses.course_materials.inserted", "courses.course_sections.inserted",
                  "courses.course_videos.inserted", "courses.courses.inserted"]),
+    Step("courses_export", "instructor"),
+    Step("courses_import", "instructor", lambda ids: {"file_id": ids["archive_id"]}),
     Step("materials_update", "instructor", lambda ids: {"title": "Plans"}, ["courses.course_materials.updated"]),
     Step("materials_delete", "instructor", leaves=["courses.course_materials.deleted"]),
     Step("courses_order", "instructor",

@@ -21,6 +21,7 @@ from plugins.auth.actions.identities import link
 from plugins.auth.federation.assertions import Assertion
 from plugins.auth.queries.identities import identities_of
 from tests.plugins.auth.authenticator import Authenticator
+from tests.plugins.media.conftest import archive
 
 Ids = dict[str, str]
 Body = Callable[[Ids], dict[str, Any]]
@@ -52,6 +53,7 @@ OWN_PATH: dict[str, Body] = {
     "courses_update": lambda ids: {"title": "Taken"},
     "courses_delete": NO_BODY,
     "courses_duplicate": NO_BODY,
+    "courses_export": NO_BODY,
     "courses_publish": NO_BODY,
     "courses_submit": NO_BODY,
     "courses_withdraw": NO_BODY,
@@ -116,6 +118,7 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
         lambda ids: {"course_id": ids["course_id"], "section_id": ids["section_id"], "title": "Mine",
                      "file_id": ids["file_id"]},
     ),
+    "courses_import": ("POST", "/courses/import", lambda ids: {"file_id": ids["archive_id"]}),
     "access_codes_generate": (
         "POST", "/access-codes/generate", lambda ids: {"course_id": ids["course_id"], "type": "single_use", "count": 1},
     ),
@@ -129,7 +132,7 @@ REFUSED_AT_ALL = {
         "users_delete", "users_export", "users_invite", "users_update_file", "users_bulk",
         "users_reset_mfa",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
-        "courses_delete", "courses_duplicate",
+        "courses_delete", "courses_duplicate", "courses_export", "courses_import",
         "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",
         "courses_archive", "courses_feature", "courses_feature_no_more", "courses_order", "courses_students",
         "reviews_reply", "reviews_reply_no_more", "courses_analytics",
@@ -194,6 +197,7 @@ async def first_ids(school: School) -> Ids:
     category = (await admin.post("/categories", json={"name": f"{MARK} category"})).json()
     upload = await instructor.post("/upload/video", files={"file": ("lesson.mp4", MP4, "video/mp4")})
     file = upload.json()
+    archived = (await instructor.post("/upload/archive", files={"file": ("course.zip", archive("a"))})).json()
     announced = {"Upload-Length": "10", "Upload-Metadata": "purpose dmlkZW8="}
     begun = await instructor.post("/upload/tus", headers=announced)
     course = (await instructor.post("/courses", json={"title": f"{MARK} course", "category_id": category["id"]})).json()
@@ -246,6 +250,7 @@ async def first_ids(school: School) -> Ids:
         "passkey_id": made.json()["passkey"]["id"],
         "category_id": category["id"],
         "file_id": file["id"],
+        "archive_id": archived["id"],
         "upload_id": begun.headers["location"].rpartition("/")[2],
         "course_id": course["id"],
         "section_id": section["id"],

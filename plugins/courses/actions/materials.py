@@ -115,7 +115,7 @@ async def add_material(db: Db, actor: Actor, order: CreateMaterialRequest) -> Ma
     if await db.value(_OWN_COURSE, course=order.course_id, owner=owner) is None:
         raise CourseNotFound
     values = structs.asdict(order) | await _file(db, order.file_id, owner)
-    _check_showable(values["file_type"], is_downloadable=order.is_downloadable)
+    check_showable(values["file_type"], is_downloadable=order.is_downloadable)
     material_id = new_id()
     course_id = values.pop("course_id")
     if await db.value(_ADD, id=material_id, course=course_id, owner=owner, **values) is None:
@@ -149,7 +149,7 @@ async def update_material(db: Db, actor: Actor, material_id: UUID, order: Update
     ):
         raise SectionNotFound
     now = structs.asdict(present) | changes
-    _check_showable(now["file_type"], is_downloadable=now["is_downloadable"])
+    check_showable(now["file_type"], is_downloadable=now["is_downloadable"])
     if changes:
         await db.run(_update(frozenset(changes)), material=material_id, **changes)
     return await material_details(db, actor, material_id)
@@ -198,7 +198,12 @@ async def _file(db: Db, file_id: UUID | None, owner: UUID | None) -> dict[str, A
     return {"file_type": file.content_type, "file_size": file.size}
 
 
-def _check_showable(file_type: str | None, *, is_downloadable: bool) -> None:
+def check_showable(file_type: str | None, *, is_downloadable: bool) -> None:
+    """Refuse a file that shall not be downloaded although no browser shows it.
+
+    Raises:
+        MaterialNotShowable: It is one.
+    """
     if not is_downloadable and file_type is not None and file_type not in INLINE_TYPES:
         message = f"No browser shows a file of the type {file_type} in place, so it must be downloadable."
         raise MaterialNotShowable(errors=[FieldError("is_downloadable", message)])

@@ -2,7 +2,16 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.courses.routes import categories, courses, curriculum, enrollments, materials, publishing, reviews
+from plugins.courses.routes import (
+    archives,
+    categories,
+    courses,
+    curriculum,
+    enrollments,
+    materials,
+    publishing,
+    reviews,
+)
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *categories.HANDLERS,
@@ -12,4 +21,5 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *materials.HANDLERS,
     *enrollments.HANDLERS,
     *reviews.HANDLERS,
+    *archives.HANDLERS,
 )

@@ -6,6 +6,7 @@ import pytest
 
 from kernel.testing import Person, School
 from plugins.courses.routes import ROUTES
+from tests.plugins.courses.archived import course_archive
 from tests.plugins.courses.conftest import VIDEO, Course, ask, draft, published
 from tests.plugins.media.conftest import picture, upload
 
@@ -35,6 +36,8 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("PATCH", "/courses/{draft}", {"level": "advanced"}, "401 403 403 200 404 200 404"),
     ("DELETE", "/courses/{open}", None, "401 403 403 409 404 409 404"),
     ("POST", "/courses/{open}/duplicate", None, "401 403 403 201 404 201 404"),
+    ("POST", "/courses/{open}/export", None, "401 403 403 202 404 202 404"),
+    ("POST", "/courses/import", {"file_id": "{archive}"}, "401 403 403 202 404 404 404"),
     ("POST", "/courses/{open}/publish", None, "401 403 403 200 404 200 404"),
     ("POST", "/courses/{empty}/publish", None, "401 403 403 409 404 409 404"),
     ("GET", "/courses/{open}/sections", None, "401 200 200 200 200 200 404"),
@@ -122,6 +125,7 @@ async def places(school: School, instructor: Person, admin: Person) -> dict[str,
         "category": category["id"],
         "gone_category": gone_category["id"],
         "review": review["id"],
+        "archive": (await upload(instructor, course_archive(), kind="archive"))["id"],
         "open_material": open_material["id"],
         "draft_material": draft_material["id"],
     }
