@@ -73,6 +73,13 @@ class TermsInvalid(Invalid):
     title = "These terms do not fit together."
 
 
+class CodeForgotten(Conflict):
+    """The code expired so long ago that its text is not kept any more."""
+
+    code = "codes.forgotten"
+    title = "This code expired so long ago that nobody knows its text any more. Generate another one."
+
+
 class UsesAlreadyTaken(Conflict):
     """More uses are taken than the new maximum allows."""
 

@@ -75,4 +75,11 @@ def _sealed_anew(keyring: Keyring, codes: Sequence[_OldCode]) -> list[_NewCode]:
     return renewed
 
 
-KEY_USES = (KeyUse("codes.access_codes", "access codes", counts_by(AccessCode.lookup_kid), _renew_codes),)
+KEY_USES = (
+    KeyUse(
+        "codes.access_codes",
+        "access codes",
+        counts_by(AccessCode.lookup_kid, AccessCode.lookup_kid.is_not(None)),
+        _renew_codes,
+    ),
+)

@@ -12,6 +12,8 @@ from kernel.key_uses import KeyUse
 from kernel.mail import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
+from kernel.settings import SettingsSpec
+from kernel.tasks import AnyTask
 from plugins.codes.demo import STEPS
 from plugins.codes.events import EVENTS
 from plugins.codes.key_uses import KEY_USES
@@ -20,6 +22,8 @@ from plugins.codes.mails import MAIL_TEMPLATES
 from plugins.codes.permissions import PERMISSIONS
 from plugins.codes.personal_data import PERSONAL_DATA
 from plugins.codes.routes import ROUTES
+from plugins.codes.settings import SETTINGS
+from plugins.codes.tasks import TASKS
 
 PLUGIN = Plugin(
     name="codes",
@@ -52,6 +56,18 @@ def register_permissions() -> Sequence[Permission]:
 def register_events() -> Sequence[type[Event]]:
     """Return the events."""
     return EVENTS
+
+
+@hookimpl
+def register_tasks() -> Sequence[AnyTask]:
+    """Return what is done by night."""
+    return TASKS
+
+
+@hookimpl
+def register_settings() -> Sequence[SettingsSpec]:
+    """Return the settings of a tenant."""
+    return (SETTINGS,)
 
 
 @hookimpl

@@ -56,7 +56,7 @@ class RedeemRequest(Body, frozen=True):
 
 
 class CodeCard(Struct, frozen=True):
-    """A code for those who hand it out; `code` is null once the key that encrypted it has been removed."""
+    """A code for those who hand it out; `code` is null once it is forgotten, or the key that encrypted it."""
 
     id: UUID
     code: str | None

@@ -41,7 +41,10 @@ class CodeBatch(Base):
 
 
 class AccessCode(Base):
-    """A code: found by its keyed hash, shown by decrypting it; the text itself is nowhere."""
+    """A code: found by its keyed hash, shown by decrypting it; the text itself is nowhere.
+
+    Long after its expiry hash and ciphertext are forgotten (`actions.retention`).
+    """
 
     __tablename__ = "access_codes"
     __table_args__ = (
@@ -57,17 +60,27 @@ class AccessCode(Base):
         CheckConstraint("(type = 'unlimited') = (max_uses IS NULL)", name="max_uses_by_type"),
         CheckConstraint("type <> 'single_use' OR max_uses = 1", name="single_use_is_one"),
         CheckConstraint("access_days > 0", name="access_days"),
+        CheckConstraint(
+            "(code_lookup IS NULL) = (code_display IS NULL) AND (code_lookup IS NULL) = (lookup_kid IS NULL)",
+            name="forgotten_as_a_whole",
+        ),
         CheckConstraint("current_uses >= 0 AND current_uses <= max_uses", name="uses"),
         Index(None, "tenant_id", "batch_id", "id"),
         Index(None, "tenant_id", "course_id", "id"),
         Index(None, "tenant_id", "video_id", "id", postgresql_where=text("video_id IS NOT NULL")),
         Index(None, "tenant_id", "instructor_id", "id"),
+        Index(
+            None,
+            "tenant_id",
+            "expires_at",
+            postgresql_where=text("expires_at IS NOT NULL AND code_display IS NOT NULL"),
+        ),
     )
 
     batch_id: Mapped[UUID]
-    code_lookup: Mapped[bytes] = secret_column(comment="HMAC of tenant and code")
-    lookup_kid: Mapped[str]
-    code_display: Mapped[str] = secret_column(comment="the code, encrypted")
+    code_lookup: Mapped[bytes | None] = secret_column(comment="HMAC of tenant and code")
+    lookup_kid: Mapped[str | None]
+    code_display: Mapped[str | None] = secret_column(comment="the code, encrypted")
     kind: Mapped[str]
     course_id: Mapped[UUID]
     video_id: Mapped[UUID | None]

@@ -23,7 +23,7 @@ from kernel.ids import new_id
 from kernel.keys import Keyring
 from kernel.tables import normalised
 from plugins.codes import rules
-from plugins.codes.errors import TermsInvalid, UsesAlreadyTaken
+from plugins.codes.errors import CodeForgotten, TermsInvalid, UsesAlreadyTaken
 from plugins.codes.events import CodesGenerated
 from plugins.codes.permissions import GENERATE, UPDATE
 from plugins.codes.queries import cards
@@ -213,6 +213,8 @@ def _update(columns: tuple[str, ...], is_limited: bool) -> Executable:
     )
     if is_limited:
         statement = statement.where(AccessCode.instructor_id == bindparam("owner"))
+    if "expires_at" in columns:
+        statement = statement.where(AccessCode.code_lookup.is_not(None))
     if "max_uses" in columns:
         statement = statement.where(
             AccessCode.type == "multi_use", AccessCode.current_uses <= bindparam("new_max_uses")
@@ -228,6 +230,7 @@ async def update_code(db: Db, actor: Actor, code_id: UUID, change: UpdateRequest
     Raises:
         CodeNotFound: There is no such code, or the actor may not change it.
         TermsInvalid: The new expiry has passed, or codes of this type take no maximum.
+        CodeForgotten: It would be open again, but nobody knows its text any more.
         UsesAlreadyTaken: The new maximum is below the uses that are taken.
     """
     changes = {name: value for name, value in structs.asdict(change).items() if value is not UNSET}
@@ -244,6 +247,8 @@ async def update_code(db: Db, actor: Actor, code_id: UUID, change: UpdateRequest
     changed = await db.row(CodeDetails, statement, code_id=code_id, now=clock.now(), **parameters)
     if changed is None:
         present = await cards.access_code(db, actor, code_id, UPDATE)
+        if "expires_at" in changes and present.code is None:
+            raise CodeForgotten
         rules.check_takes_maximum(present.type)
         raise UsesAlreadyTaken
     return cards.readable(db, changed)

@@ -83,9 +83,11 @@ def readable(db: Db, card: Card) -> Card:
 
 def decrypted(keyring: Keyring, tenant_id: UUID, card: Card) -> Card:
     """Return a card as it was selected with its code decrypted; needs no transaction, so a thread may do it."""
-    sealed, context = str(card.code), display_context(tenant_id, card.id)
+    if card.code is None:
+        return card
     try:
-        code = rules.display(keyring.decrypt("code-display", sealed, context).decode())
+        text = keyring.decrypt("code-display", card.code, display_context(tenant_id, card.id))
+        code = rules.display(text.decode())
     except UnknownKey:
         code = None
     return structs.replace(card, code=code)

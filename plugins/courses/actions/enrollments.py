@@ -4,11 +4,13 @@ An open course is joined by one statement. Where places are limited the course's
 counted behind it: the card's `total_enrolled` is kept by a listener, and nothing is decided by it.
 """
 
+from datetime import datetime
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Executable, Integer, Uuid, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Integer, Uuid, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -50,13 +52,21 @@ _OWN = select(
     *(status_now().label("status") if column is CourseEnrollment.status else column for column in ENROLLMENT_COLUMNS)
 ).where(*_IS_OWN)
 _DAYS = bindparam("access_days", type_=Integer)
-# Null if the number of days is null: without end.
-_LENGTH = func.make_interval(0, 0, 0, _DAYS)
+LONGEST_DAYS = 3650
+"""However many codes somebody redeems, what they open ends at most so many days from then."""
+
+
+def _end(begin: Any) -> ColumnElement[datetime | None]:
+    """Return when it ends if it lasts so many days from then on; null, without end, if there is no number of days."""
+    latest = func.now() + func.make_interval(0, 0, 0, LONGEST_DAYS)
+    return case((_DAYS.is_not(None), func.least(begin + func.make_interval(0, 0, 0, _DAYS), latest)))
+
+
 # Whoever redeems another code has what was left and what it gives.
 _EXTEND = (
     update(CourseEnrollment)
     .where(*_IS_OWN, HOLDS_PLACE, CourseEnrollment.expires_at.is_not(None))
-    .values(expires_at=CourseEnrollment.expires_at + _LENGTH)
+    .values(expires_at=_end(CourseEnrollment.expires_at))
     .returning(*ENROLLMENT_COLUMNS)
 )
 _LOCKED_TERMS = (
@@ -75,13 +85,13 @@ _grant = insert(VideoGrant).values(
     user_id=_USER,
     video_id=bindparam("video"),
     access_code_id=bindparam("access_code_id"),
-    expires_at=func.now() + _LENGTH,
+    expires_at=_end(func.now()),
 )
 _GRANT = _grant.on_conflict_do_update(
     index_elements=["tenant_id", "user_id", "video_id"],
     set_={
         "access_code_id": _grant.excluded.access_code_id,
-        "expires_at": func.greatest(VideoGrant.expires_at, func.now()) + _LENGTH,
+        "expires_at": _end(func.greatest(VideoGrant.expires_at, func.now())),
     },
     where=VideoGrant.expires_at.is_not(None),
 ).returning(VideoGrant.id)
@@ -111,7 +121,7 @@ def _enroll(*, by_code: bool, counted: bool) -> Executable:
     code = bindparam("access_code_id", type_=Uuid)
     statement = insert(CourseEnrollment).from_select(
         ["id", "user_id", "course_id", "access_code_id", "expires_at"],
-        select(bindparam("id", type_=Uuid), _USER, Course.id, code, func.now() + _LENGTH).where(*terms),
+        select(bindparam("id", type_=Uuid), _USER, Course.id, code, _end(func.now())).where(*terms),
         include_defaults=False,
     )
     # Whoever has left, or whose time was over, comes back to what they had watched.

@@ -180,3 +180,20 @@ async def test_a_video_closes_by_itself_and_another_code_opens_it_again(classroo
     await redeemed(student, await classroom.code(video_id=video_id))
     async with classroom.school.db() as db:
         assert await db.values(_GRANT_ENDS) == [None]
+
+
+async def test_many_codes_open_a_course_for_ten_years_at_most(classroom: Classroom) -> None:
+    student = await classroom.student()
+    ends = [await ends_at(student, await classroom.code(access_days=days)) for days in (3650, 3650, 1)]
+    video = [await classroom.code(video_id=str(classroom.video_id), access_days=3650) for _ in range(2)]
+    for code in video:
+        await redeemed(student, code)
+    async with classroom.school.db() as db:
+        ends += await db.values(_GRANT_ENDS)
+
+    latest = datetime.now(UTC) + timedelta(days=3650)
+    assert len(ends) == 4
+    for end in ends:
+        assert end is not None
+        assert latest - timedelta(minutes=1) < end <= latest
+    assert await ends_at(student, await classroom.code()) is None

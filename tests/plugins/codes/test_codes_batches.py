@@ -152,7 +152,7 @@ async def test_a_batch_is_deactivated_as_a_whole_and_twice_is_no_different(
     assert await found(classroom, state="inactive") == sorted((item["id"] for item in batch["items"]), reverse=True)
     assert await found(classroom, is_active="true") == [other["id"]]
     assert (await redeem(await classroom.student(), used)).json()["code"] == "codes.inactive"
-    assert (await student.get(f"/courses/{classroom.course_id}")).json()["is_enrolled"] is True
+    assert (await student.get(f"/courses/{classroom.course_id}")).json()["enrollment"]["status"] == "active"
 
 
 async def test_every_state_is_found(classroom: Classroom, fake_clock: FakeClock) -> None:
