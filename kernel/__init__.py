@@ -8,6 +8,7 @@ starts the database) would load the web framework and SQLAlchemy, which takes te
 from collections.abc import Mapping
 
 PUBLIC: Mapping[str, tuple[str, ...]] = {
+    "kernel.absence": ("absent_plugins",),
     "kernel.activation": ("switch",),
     "kernel.audit": ("AuditFilter", "AuditRow", "audit_rows", "note"),
     "kernel.auth": (
@@ -32,7 +33,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.choices": ("shown",),
     "kernel.clock": ("now", "timezones"),
     "kernel.commands": ("Command",),
-    "kernel.constraints": ("constraint_errors",),
+    "kernel.constraints": ("constraint_errors", "rows_pointing_here"),
     "kernel.db": ("Contended", "DatabaseUnavailable", "Db", "OutcomeUnknown"),
     "kernel.ddl": ("definer_function", "secure_tenant_table", "tenant_columns"),
     "kernel.demo": ("DemoStep", "Load", "copy_rows"),
@@ -89,6 +90,8 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "INLINE_TYPES",
         "MEDIA_PATH",
         "MediaGrant",
+        "ObjectNotFound",
+        "Storage",
         "StoredObject",
         "ranged_response",
         "safe_filename",

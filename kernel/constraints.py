@@ -18,3 +18,12 @@ def constraint_errors(**errors: type[DomainError]) -> Iterator[None]:
         if error is None:
             raise
         raise error from violation
+
+
+@contextmanager
+def rows_pointing_here(error: type[DomainError]) -> Iterator[None]:
+    """Raise the error if what is deleted is still pointed at, by whichever table."""
+    try:
+        yield
+    except (asyncpg.ForeignKeyViolationError, asyncpg.RestrictViolationError) as violation:
+        raise error from violation

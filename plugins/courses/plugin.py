@@ -17,12 +17,14 @@ from plugins.auth.api import FileSection
 from plugins.courses import demo, large_demo
 from plugins.courses.events import EVENTS
 from plugins.courses.file_sections import FILE_SECTIONS
+from plugins.courses.file_uses import FILE_USES
 from plugins.courses.listeners import LISTENERS
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.personal_data import PERSONAL_DATA
 from plugins.courses.routes import ROUTES
 from plugins.courses.settings import SETTINGS
 from plugins.courses.tasks import TASKS, rebuild
+from plugins.media.api import FileUse
 
 PLUGIN = Plugin(
     name="courses",
@@ -85,6 +87,12 @@ def seed_demo() -> Sequence[DemoStep]:
 def register_personal_data() -> Sequence[PersonalData]:
     """Return what is kept about people."""
     return PERSONAL_DATA
+
+
+@hookimpl
+def register_file_uses() -> Sequence[FileUse]:
+    """Return which files courses show."""
+    return FILE_USES
 
 
 @hookimpl(optionalhook=True)

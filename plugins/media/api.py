@@ -1,11 +1,13 @@
-"""The door for other plugins: find a file and what was made of it, sign addresses, store one, pack and unpack."""
+"""The door for other plugins: tell what uses files, find, sign, store, pack and unpack them."""
 
 from plugins.media.actions.archives import ToPack, archive_entries, entry_bytes, packed, remove_files
 from plugins.media.actions.files import store_file
 from plugins.media.errors import ArchiveDamaged, FileNotFound
+from plugins.media.file_uses import FileUse
 from plugins.media.permissions import may_upload
 from plugins.media.queries import (
     file_by_id,
+    file_to_use,
     files_by_id,
     rendition_bytes,
     rendition_url,
@@ -22,12 +24,14 @@ __all__ = [
     "FileKind",
     "FileNotFound",
     "FileRef",
+    "FileUse",
     "RenditionRef",
     "SignedUrl",
     "ToPack",
     "archive_entries",
     "entry_bytes",
     "file_by_id",
+    "file_to_use",
     "files_by_id",
     "may_upload",
     "most_bytes",

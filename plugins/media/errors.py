@@ -10,6 +10,20 @@ class FileNotFound(NotFound):
     title = "There is no such file."
 
 
+class FileInUse(Conflict):
+    """Something shows the file; what, is named by kind alone."""
+
+    code = "media.file_in_use"
+    title = "This file is in use."
+
+
+class UsesUnknown(Conflict):
+    """Plugins that may be using files cannot be asked."""
+
+    code = "media.uses_unknown"
+    title = "Nobody can tell right now whether this file is in use."
+
+
 class FileNotAccepted(Invalid):
     """The content is nothing that is taken, whatever its name says."""
 

@@ -10,9 +10,17 @@ UPLOAD_FILE = Permission("media.file.upload", "Upload documents and sound", {"ad
 UPLOAD_ARCHIVE = Permission(
     "media.archive.upload", "Upload archives for others to unpack", {"admin": "any", "instructor": "own"}
 )
+VIEW_FILES = Permission(
+    "media.library.view", "See uploaded files", {"admin": "any", "instructor": "own", "student": "own"}
+)
+DELETE_FILES = Permission(
+    "media.library.delete",
+    "Delete uploaded files that nothing shows",
+    {"admin": "any", "instructor": "own", "student": "own"},
+)
 
 BY_KIND = {"video": UPLOAD_VIDEO, "image": UPLOAD_IMAGE, "file": UPLOAD_FILE, "archive": UPLOAD_ARCHIVE}
-PERMISSIONS = tuple(BY_KIND.values())
+PERMISSIONS = (*BY_KIND.values(), VIEW_FILES, DELETE_FILES)
 
 
 def may_upload(actor: Actor, kind: str) -> bool:

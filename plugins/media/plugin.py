@@ -1,6 +1,7 @@
 """What the media plugin registers."""
 
 from collections.abc import Sequence
+from types import ModuleType
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -10,7 +11,7 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
-from plugins.media import permissions, routes, settings, tasks
+from plugins.media import hookspecs, permissions, routes, settings, tasks
 from plugins.media.personal_data import PERSONAL_DATA
 
 PLUGIN = Plugin(
@@ -48,7 +49,7 @@ def register_settings() -> Sequence[SettingsSpec]:
 
 @hookimpl
 def register_tasks() -> Sequence[AnyTask]:
-    """Return the sweep of abandoned uploads."""
+    """Return what clears up."""
     return tasks.TASKS
 
 
@@ -56,3 +57,9 @@ def register_tasks() -> Sequence[AnyTask]:
 def register_personal_data() -> Sequence[PersonalData]:
     """Return what is kept about people."""
     return PERSONAL_DATA
+
+
+@hookimpl
+def register_hookspecs() -> ModuleType:
+    """Return the hook by which plugins say what uses files."""
+    return hookspecs

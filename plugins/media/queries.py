@@ -50,6 +50,7 @@ _BY_ID = _FILES.where(
     func.coalesce(File.kind == bindparam("kind", type_=Text), File.kind != "archive"),
 )
 _FILES_BY_ID = _FILES.where(File.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+_TO_USE = _BY_ID.with_for_update(read=True, key_share=True)
 _FILE_BY_KEY = select(File.storage_key, File.size, File.sha256, File.created_at).where(
     File.storage_key == bindparam("key")
 )
@@ -107,6 +108,18 @@ async def files_by_id(db: Db, ids: Iterable[UUID]) -> dict[UUID, FileRef]:
     """Return files of any kind and owner; those that are not there are left out."""
     wanted = list(ids)
     return {file.id: file for file in await db.rows(FileRef, _FILES_BY_ID, ids=wanted)} if wanted else {}
+
+
+async def file_to_use(db: Db, file_id: UUID, *, owner_id: UUID | None = None, kind: FileKind | None = None) -> FileRef:
+    """Return a file as `file_by_id` does, and let nobody delete it before this transaction has put it to use.
+
+    Raises:
+        FileNotFound: There is none in this tenant, or not such a one.
+    """
+    file = await db.row(FileRef, _TO_USE, id=file_id, owner=owner_id, kind=kind)
+    if file is None:
+        raise FileNotFound
+    return file
 
 
 async def served_by_key(db: Db, key: str) -> Served:

@@ -58,6 +58,34 @@ class UploadedFile(Struct, frozen=True):
     """Addresses by name (`w320.webp`); of pictures alone."""
 
 
+FileSort = Literal["newest", "largest"]
+
+
+class FilesWanted(Struct, frozen=True):
+    """Which files to list; None where it does not matter."""
+
+    kind: FileKind | None = None
+    is_used: bool | None = None
+    owner_id: UUID | None = None
+
+
+class ListedFile(Struct, frozen=True):
+    """A file in the list of somebody's own or of all; its size is in bytes, the address is good for a few hours."""
+
+    id: UUID
+    kind: FileKind
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    created_at: datetime
+    owner_id: UUID | None
+    url: str
+    thumbnails: dict[str, str]
+    used_as: list[str]
+    """What shows it, by kind: `courses.cover`."""
+
+
 class SignedUrl(Struct, frozen=True):
     """An address that one session of one user may read until it expires."""
 

@@ -22,6 +22,10 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_bytes_per_user: Annotated[
         int, Meta(ge=0, le=2**50, description="What one person may have uploaded in all; 0 for no such limit.")
     ] = 0
+    keep_unused_days: Annotated[
+        int,
+        Meta(ge=0, le=3650, description="How many days old a file is deleted that nothing shows; 0 to keep all files."),
+    ] = 7
 
 
 SETTINGS = SettingsSpec("media", MediaSettings, "Files")

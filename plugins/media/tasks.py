@@ -1,10 +1,14 @@
-"""The sweep of abandoned uploads and old archives."""
+"""What clears up: uploads that ended badly, files that nothing uses, objects that belong to nothing."""
 
 from kernel.db import Db
-from kernel.tasks import NoPayload, Task
+from kernel.tasks import AnyTask, NoPayload, Task, TaskContext
 from plugins.media.actions.archives import remove_old_archives
+from plugins.media.actions.lost_objects import remove_lost_objects
+from plugins.media.actions.removal import REMOVE_BYTES, delete_unused_files
 from plugins.media.actions.resuming import remove_expired_uploads
 from plugins.media.actions.uploads import remove_abandoned_uploads
+
+_LONG_S = 3600
 
 
 async def _remove(db: Db, _payload: NoPayload) -> None:
@@ -13,7 +17,21 @@ async def _remove(db: Db, _payload: NoPayload) -> None:
     await remove_old_archives(db)
 
 
+async def _delete_unused(context: TaskContext, _payload: NoPayload) -> None:
+    await delete_unused_files(context)
+
+
+async def _remove_lost(context: TaskContext, _payload: NoPayload) -> None:
+    await remove_lost_objects(context)
+
+
 REMOVE_ABANDONED_UPLOADS = Task(
     name="media.remove_abandoned_uploads", payload=NoPayload, handle=_remove, schedule="20 * * * *"
 )
-TASKS = (REMOVE_ABANDONED_UPLOADS,)
+DELETE_UNUSED_FILES = Task(
+    name="media.delete_unused_files", payload=NoPayload, work=_delete_unused, schedule="40 3 * * *", timeout_s=_LONG_S
+)
+REMOVE_LOST_OBJECTS = Task(
+    name="media.remove_lost_objects", payload=NoPayload, work=_remove_lost, schedule="50 4 * * 0", timeout_s=_LONG_S
+)
+TASKS: tuple[AnyTask, ...] = (REMOVE_ABANDONED_UPLOADS, DELETE_UNUSED_FILES, REMOVE_LOST_OBJECTS, REMOVE_BYTES)

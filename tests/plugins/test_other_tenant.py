@@ -106,6 +106,7 @@ OWN_PATH: dict[str, Body] = {
     "media_tus_state": NO_BODY,
     "media_tus_append": NO_BODY,
     "media_tus_end": NO_BODY,
+    "files_delete": NO_BODY,
 }  # fmt: skip
 """Routes with an id in their path: the body that makes the request valid."""
 
@@ -157,6 +158,7 @@ LISTS = (
     "/access-codes/usage",
     "/enrollments",
     "/materials",
+    "/files",
     "/users/me/identities",
 )
 NO_IDS = {
@@ -178,7 +180,7 @@ NO_IDS = {
     "auth_oauth_login", "auth_oauth_callback",  # a provider's name in the tenant: tests/plugins/auth
     "courses_list", "materials_list", "categories_list", "enrollments_list", "access_codes_list",
     "access_codes_attempts", "media_upload_video", "media_upload_image", "media_upload_file", "media_upload_archive",
-    "media_tus_options", "media_tus_create",
+    "media_tus_options", "media_tus_create", "files_list",
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip
 

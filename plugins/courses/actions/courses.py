@@ -134,4 +134,4 @@ async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
 
 async def _check_cover(db: Db, file_id: UUID | None, owner: UUID | None) -> None:
     if file_id is not None:
-        await media.file_by_id(db, file_id, owner_id=owner, kind="image")
+        await media.file_to_use(db, file_id, owner_id=owner, kind="image")

@@ -194,7 +194,7 @@ async def _file(db: Db, file_id: UUID | None, owner: UUID | None) -> dict[str, A
     """Return what a material keeps of its file, whose bytes never change."""
     if file_id is None:
         return {"file_type": None, "file_size": None}
-    file = await media.file_by_id(db, file_id, owner_id=owner)
+    file = await media.file_to_use(db, file_id, owner_id=owner)
     return {"file_type": file.content_type, "file_size": file.size}
 
 

@@ -105,7 +105,7 @@ async def add_video(db: Db, actor: Actor, section_id: UUID, order: CreateVideoRe
     rules.check_source(order.video_type, {name: values[name] for name in _SOURCES})
     owner = actor.limited_to(EDIT)
     if order.file_id is not None:
-        await media.file_by_id(db, order.file_id, owner_id=owner, kind="video")
+        await media.file_to_use(db, order.file_id, owner_id=owner, kind="video")
     video_id = new_id()
     if await db.value(_ADD, id=video_id, section=section_id, owner=owner, **values) is None:
         raise SectionNotFound
@@ -133,7 +133,7 @@ async def update_video(db: Db, actor: Actor, video_id: UUID, order: UpdateVideoR
         changes = dict.fromkeys(rules.stale_sources(video_type)) | changes
     rules.check_source(video_type, {name: changes.get(name, getattr(present, name)) for name in _SOURCES})
     if changes.get("file_id") is not None:
-        await media.file_by_id(db, changes["file_id"], owner_id=owner, kind="video")
+        await media.file_to_use(db, changes["file_id"], owner_id=owner, kind="video")
     if changes:
         await db.run(_update(frozenset(changes)), video=video_id, **changes)
     if _COUNTS_FOR_PROGRESS & changes.keys():

@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.media.routes import files, tus
+from plugins.media.routes import files, library, tus
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     files.upload_video,
@@ -10,5 +10,6 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     files.upload_file,
     files.upload_archive,
     *tus.HANDLERS,
+    *library.HANDLERS,
 )
 ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (files.read_file,)

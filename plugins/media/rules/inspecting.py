@@ -135,3 +135,8 @@ def refusal(kind: FileKind, detail: str | None = None) -> FileNotAccepted:
 def extension(content_type: str) -> str:
     """Return the extension of a storage key, and of a name that has none."""
     return _EXTENSIONS[content_type]
+
+
+def is_extension(text: str) -> bool:
+    """Say whether a storage key of ours may end so."""
+    return text in _EXTENSIONS.values()
