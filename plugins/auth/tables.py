@@ -33,6 +33,7 @@ class User(Base):
         one_of("role", *ROLES),
         one_of("status", "active", "inactive", "suspended"),
         Index(None, "tenant_id", "role", "status"),
+        Index("ix_users_tenant_id_id_not_deleted", "tenant_id", "id", postgresql_where=text("deleted_at IS NULL")),
         _searched("email"),
     )
 

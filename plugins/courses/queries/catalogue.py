@@ -118,9 +118,9 @@ class CatalogueFilter(Struct, frozen=True, kw_only=True):
 
 
 def _audience(actor: Actor, tenant: Tenant, query: Sequence[tuple[str, str]]) -> str | None:
-    """Return the same name for everyone who sees the published courses; drafts are for some alone."""
+    """Return the same name for everyone who sees the published courses; drafts are kept for each person alone."""
     if any(name in ("mine", "status") for name, _ in query):
-        return None
+        return f"{actor.role} {actor.user_id}" if actor.user_id is not None and actor.may(BROWSE) else None
     if actor.user_id is None:
         return "everyone" if tenant.setting(SETTINGS, CoursesSettings).public_catalogue else None
     return "everyone" if actor.may(BROWSE) else None
