@@ -5,7 +5,7 @@ from plugins.auth.actions.notices import tell
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.file_sections import FileSection
 from plugins.auth.permissions import ROLES, Role
-from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, users_by_id
+from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, user_ids_by_role, users_by_id
 from plugins.auth.schemas.texts import Email, PersonName
 from plugins.auth.schemas.users import CreateUserRequest, UserRef
 
@@ -25,5 +25,6 @@ __all__ = [
     "emails_by_id",
     "tell",
     "user_ids_by_email",
+    "user_ids_by_role",
     "users_by_id",
 ]

@@ -1,9 +1,13 @@
-"""Keeps the counters: each listener counts anew, so that it may come late, twice, or in another order."""
+"""Keeps the counters, each counting anew, so that it may come late or twice; and tells who waits for a review."""
 
 from kernel.db import Db
 from kernel.events import Listener
+from plugins.courses.actions.notices import tell_author, tell_reviewers
 from plugins.courses.actions.recounts import count_curriculum, count_enrollment, count_places, count_rating
 from plugins.courses.events import (
+    CourseApproved,
+    CourseRejected,
+    CourseSubmitted,
     CurriculumChanged,
     EnrollmentDropped,
     EnrollmentExpired,
@@ -35,4 +39,7 @@ LISTENERS = (
     Listener(EnrollmentExpired, "courses.count_places_after_expiring", _count_places),
     Listener(CurriculumChanged, "courses.count_curriculum", _count_curriculum),
     Listener(ReviewChanged, "courses.count_rating", _count_rating),
+    Listener(CourseSubmitted, "courses.tell_reviewers", tell_reviewers),
+    Listener(CourseApproved, "courses.tell_author_of_approval", tell_author),
+    Listener(CourseRejected, "courses.tell_author_of_notes", tell_author),
 )

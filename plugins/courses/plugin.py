@@ -9,6 +9,7 @@ from kernel.db import Db
 from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hookspecs import hookimpl
+from kernel.mail import MailTemplate
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
@@ -19,6 +20,7 @@ from plugins.courses.events import EVENTS
 from plugins.courses.file_sections import FILE_SECTIONS
 from plugins.courses.file_uses import FILE_USES
 from plugins.courses.listeners import LISTENERS
+from plugins.courses.mails import MAIL_TEMPLATES
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.personal_data import PERSONAL_DATA
 from plugins.courses.routes import ROUTES
@@ -69,6 +71,12 @@ def register_tasks() -> Sequence[AnyTask]:
 def register_rebuild() -> Callable[[Db], Awaitable[None]]:
     """Return the recount of every course."""
     return rebuild
+
+
+@hookimpl
+def register_mail_templates() -> Sequence[MailTemplate]:
+    """Return the mails to authors and reviewers."""
+    return MAIL_TEMPLATES
 
 
 @hookimpl

@@ -14,7 +14,7 @@ class CoursesSettings(Struct, frozen=True, forbid_unknown_fields=True):
         False
     )
     review_required: Annotated[
-        bool, Meta(description="Instructors' courses are published by administrators alone.")
+        bool, Meta(description="Instructors submit their courses, and administrators alone publish them.")
     ] = False
 
 

@@ -27,6 +27,9 @@ _REDEEMED = select(CodeRedemption.user_id).where(CodeRedemption.code_id == bindp
 _ENROLLED = select(CourseEnrollment.user_id).where(
     CourseEnrollment.access_code_id == bindparam("code"), CourseEnrollment.status == "active"
 )
+_ALL_ENROLLED = select(CourseEnrollment.user_id).where(
+    CourseEnrollment.course_id == bindparam("course"), CourseEnrollment.status == "active"
+)
 _OUTCOMES = select(RedemptionAttempt.outcome).where(RedemptionAttempt.code_id == bindparam("code"))
 # Nobody takes these away: neither process runs background work, and this one does when it is told to.
 _TOLD = select(Outbox.payload["user_id"].astext).where(
@@ -63,6 +66,22 @@ async def knock(classroom: Classroom, addresses: list[str]) -> AsyncIterator[Kno
 
         async def all_at_once(tokens: Sequence[str], code: Any) -> list[httpx.Response]:
             return await asyncio.gather(*(ask(place, token, code["code"]) for place, token in enumerate(tokens)))
+
+        yield all_at_once
+
+
+@pytest.fixture
+async def enroll(classroom: Classroom, addresses: list[str]) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """Enrol with each of these tokens, all at once and in turn at either process, by calling it."""
+    async with httpx.AsyncClient(timeout=PATIENCE_S, limits=httpx.Limits(max_connections=None)) as client:
+
+        async def ask(place: int, token: str) -> httpx.Response:
+            headers = {"Host": classroom.school.host, "Authorization": f"Bearer {token}"}
+            address = addresses[place % len(addresses)]
+            return await client.post(f"{address}/api/v1/courses/{classroom.course_id}/enroll", headers=headers)
+
+        async def all_at_once(tokens: Sequence[str]) -> list[httpx.Response]:
+            return await asyncio.gather(*(ask(place, token) for place, token in enumerate(tokens)))
 
         yield all_at_once
 
@@ -120,3 +139,24 @@ async def test_a_double_click_at_both_processes_redeems_once(classroom: Classroo
 
     assert counted(answers) == {(200, ""): 1, (409, "codes.already_redeemed"): 9}
     await check_took(classroom, code, set(people), {"codes.already_redeemed": 9})
+
+
+async def test_forty_students_share_ten_places(classroom: Classroom, enroll: Any) -> None:
+    school, course = classroom.school, f"/courses/{classroom.course_id}"
+    terms = {"max_students": 10, "requires_code": False, "price": "0"}
+    assert (await classroom.instructor.patch(course, json=terms)).status_code == 200
+    people = await arrived(classroom, 40)
+
+    answers = await enroll([*people.values(), *people.values()])
+
+    # Everybody has clicked twice: whoever got in is told so again, the others are turned away twice.
+    assert counted(answers) == {(201, ""): 10, (200, ""): 10, (409, "courses.full"): 60}
+    entered = {user for user, answer in zip(people, answers[:40], strict=True) if answer.status_code < 300}
+    async with school.db() as db:
+        enrolled = await db.values(_ALL_ENROLLED, course=classroom.course_id)
+    async with school.deployment.operator_session(None, "test") as db:
+        told = sorted(UUID(each) for each in await db.values(_TOLD, tenant=school.id))
+    assert sorted(enrolled) == told == sorted(entered)
+    await school.settle()
+    assert (await classroom.instructor.get(course)).json()["total_enrolled"] == 10
+    assert (await classroom.instructor.get(f"{course}/students")).json()["total"] == 10

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from kernel.testing import Person, School
+from kernel.testing import Mailbox, Person, School
 from tests.plugins.courses.conftest import Course, ask, draft, published, refused
 
 WRONG = "courses.state_wrong"
@@ -182,3 +182,37 @@ async def test_details_cost_the_same_number_of_queries_with_many_verdicts(
         await move(admin, course, "submit")
         await move(admin, course, "reject")
     assert await cost() == one
+
+
+async def test_reviewers_and_authors_are_mailed(
+    school: School, instructor: Person, admin: Person, student: Person, mailbox: Mailbox
+) -> None:
+    colleague = await school.person("admin")
+    course = await submitted(instructor, title="Chairs")
+    await school.settle()
+    page = school.tenant.url(course.path)
+    for reviewer in (admin, colleague):
+        (mail,) = await mailbox.mails(reviewer.email)
+        assert (mail.subject, mail.links) == ("“Chairs” waits for your review", [page])
+        assert "Instructor Test has submitted" in mail.text
+    notes = [{"target": "title", "text": "Say more."}, {"target": "description", "text": "Say less."}]
+    await ask(admin, "POST", f"{course.path}/reject", json={"reason": "The sound is missing.", "notes": notes})
+    await school.settle()
+    (mail,) = await mailbox.mails(instructor.email)
+    assert (mail.subject, mail.links) == ("“Chairs” needs some changes", [page])
+    assert "The sound is missing.\n\n- Say more.\n- Say less.\n" in mail.text.replace("\r", "")
+    await ask(instructor, "POST", f"{course.path}/submit")
+    await ask(admin, "POST", f"{course.path}/approve")
+    await school.settle()
+    # The course did not wait any more when the reviewers were to be told.
+    assert len(await mailbox.mails(admin.email)) == 1
+    assert [mail.subject for mail in await mailbox.mails(instructor.email)][1] == "“Chairs” is published"
+    assert await mailbox.mails(student.email) == []
+
+
+async def test_nobody_is_mailed_about_their_own_doing(school: School, admin: Person, mailbox: Mailbox) -> None:
+    course = await submitted(admin)
+    await school.settle()
+    await ask(admin, "POST", f"{course.path}/approve")
+    await school.settle()
+    assert await mailbox.mails(admin.email) == []
