@@ -5,17 +5,14 @@ by each action and query.
 """
 
 import asyncio
-import ipaddress
 import re
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel import clock
+from kernel.arrivals import Arrival, access_cookie_name
 from kernel.auth import ACCESS_TTL_S, AccessClaims, Actor, public
 from kernel.categories import SECURITY, RateLimits, SecuritySettings
 from kernel.connections import Connections
@@ -28,22 +25,15 @@ from kernel.idempotency import is_idempotent
 from kernel.identity import SessionState
 from kernel.kept_answers import Keeping, how_kept, send_kept
 from kernel.metrics import REFUSED
+from kernel.query_names import QueryNames
 from kernel.replicas import MOST_BEHIND_S, is_reading
 from kernel.tenancy import Tenant, TenantUnknown
 
+__all__ = ["Arrival", "Door", "HandlerTimeout", "PluginNotEnabled", "SessionRestricted", "access_cookie_name"]
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-ACCESS_COOKIE = "collegium_access"
 _SLUG = re.compile(r"[a-z0-9-]{1,63}")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
-_IN_PATH = re.compile(r"\{(\w+)")
-_PORT = re.compile(r":\d*$")
-
-
-class ForeignOrigin(Forbidden):
-    """A browser sent an unsafe request from another site."""
-
-    code = "kernel.foreign_origin"
-    title = "This request came from another site."
 
 
 class PluginNotEnabled(NotFound):
@@ -70,93 +60,13 @@ class HandlerTimeout(Unavailable):
         super().__init__(headers={"Retry-After": "5"})
 
 
-def access_cookie_name(*, secure: bool) -> str:
-    """Return the name of the cookie with the access token; `__Host-` wherever the browser sees https."""
-    return f"__Host-{ACCESS_COOKIE}" if secure else ACCESS_COOKIE
-
-
-class Arrival:
-    """The headers of a request that the door looks at, read in one pass."""
-
-    def __init__(self, scope: Scope, deployment: Deployment) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        self._headers = headers
-        self.address = (scope.get("client") or ("", 0))[0]
-        self.scheme: str = scope["scheme"]
-        trusted = self.address in deployment.settings.trusted_proxies
-        if trusted:
-            self._believe_proxy(deployment.settings.trusted_proxies)
-        self.host = self.text(b"host").lower()
-        self.slug = self.text(deployment.settings.tenant_header.lower().encode()) if trusted else ""
-        self.agent = self.text(b"user-agent")
-
-    @property
-    def hostname(self) -> str:
-        """The host without a port: a tenant is at home at a name, whichever port leads there."""
-        return _PORT.sub("", self.host).removesuffix(".")
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether the browser sees https."""
-        return self.scheme == "https"
-
-    def text(self, name: bytes) -> str:
-        """Return a header's text, or an empty one."""
-        value = self._headers.get(name) if name else None
-        return value.decode("latin-1") if value is not None else ""
-
-    def _believe_proxy(self, trusted: tuple[str, ...]) -> None:
-        if self.text(b"x-forwarded-proto") in ("http", "https"):
-            self.scheme = self.text(b"x-forwarded-proto")
-        # From the right: each trusted proxy added the address that it saw; the first other one is the client.
-        for hop in reversed(self.text(b"x-forwarded-for").split(",")):
-            try:
-                self.address = str(ipaddress.ip_address(hop.strip()))
-            except ValueError:
-                return
-            if self.address not in trusted:
-                return
-
-    def bearer(self) -> str:
-        """Return the token of the Authorization header."""
-        scheme, _, token = self.text(b"authorization").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else ""
-
-    def forget_cookies(self) -> None:
-        """Look at no cookie any more."""
-        self._headers.pop(b"cookie", None)
-
-    def cookie(self, name: str) -> str:
-        """Return a cookie's value."""
-        if not (raw := self.text(b"cookie")) or name not in raw:
-            return ""
-        try:
-            morsel = SimpleCookie(raw).get(name)
-        except CookieError:
-            return ""
-        return morsel.value if morsel else ""
-
-    @property
-    def foreign_origin(self) -> str:
-        """Where the page comes from that asks, if it is none of this host."""
-        origin = self.text(b"origin")
-        return "" if origin == f"{self.scheme}://{self.host}" else origin
-
-    def check_origin(self) -> None:
-        """Refuse an unsafe request that a browser sent from elsewhere; same-site counts as elsewhere (rule 19)."""
-        if self.foreign_origin:
-            raise ForeignOrigin
-        if self.text(b"sec-fetch-site") not in ("", "same-origin", "none"):
-            raise ForeignOrigin
-
-
 class Door:
     """ASGI middleware inside the routing, so that it knows which handler is meant."""
 
     def __init__(self, app: ASGIApp, deployment: Deployment) -> None:
         self._app = app
         self._deployment = deployment
-        self._queries: dict[int, frozenset[str] | None] = {}
+        self._queries = QueryNames()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit the request or raise the refusal."""
@@ -217,7 +127,7 @@ class Door:
 
     async def _admit(self, scope: Scope, handler: HTTPRouteHandler, arrival: Arrival) -> None:
         if scope["query_string"]:
-            self._check_query(scope["query_string"], handler)
+            self._queries.check(scope["query_string"], handler)
         bearer = arrival.bearer()
         token = bearer or arrival.cookie(access_cookie_name(secure=arrival.is_secure))
         open_to_all = public in (handler.guards or ())
@@ -263,7 +173,7 @@ class Door:
             raise
 
     async def _tenant(self, arrival: Arrival, claims: AccessClaims | None) -> Tenant:
-        tenants, caller = self._deployment.tenants, _line_of(arrival.address)
+        tenants, caller = self._deployment.tenants, arrival.line
         if arrival.slug:
             if not _SLUG.fullmatch(arrival.slug):
                 raise TenantUnknown
@@ -326,7 +236,7 @@ class Door:
     ) -> Admission | None:
         door = handler.opt.get("door", "api")
         rates = tenant.setting(SECURITY, SecuritySettings).rate_limits
-        limits = _limits(door, rates, claims, arrival.address)
+        limits = _limits(door, rates, claims, arrival.line)
         try:
             session_id, user_id = (claims.session, claims.user_id) if claims else (None, None)
             how = how_kept(handler)
@@ -357,54 +267,14 @@ class Door:
             raise Invalid(errors=[FieldError("Idempotency-Key", "Give 1 to 200 visible ASCII characters.")])
         return key
 
-    def _check_query(self, query: bytes, handler: HTTPRouteHandler) -> None:
-        known = self._known_queries(handler)
-        if b"%00" in query:
-            raise Invalid("A parameter must not contain the character NUL.")
-        if known is None:
-            return
-        for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-            if name not in known:
-                raise Invalid(errors=[FieldError(name, "There is no such parameter.")])
 
-    def _known_queries(self, handler: HTTPRouteHandler) -> frozenset[str] | None:
-        """Return the names that the handler takes; None if it reads the query itself."""
-        if id(handler) not in self._queries:
-            self._queries[id(handler)] = _query_names(handler)
-        return self._queries[id(handler)]
-
-
-def _query_names(handler: HTTPRouteHandler) -> frozenset[str] | None:
-    names: set[str] = set()
-    elsewhere = {"data", *handler.resolve_dependencies(), *_IN_PATH.findall("".join(handler.paths))}
-    for name, field in handler.parsed_fn_signature.parameters.items():
-        if name in ("request", "query"):
-            return None
-        definition = field.kwarg_definition
-        if name not in elsewhere and not isinstance(definition, HeaderParameter):
-            names.add(getattr(definition, "name", None) or getattr(definition, "query", None) or name)
-    return frozenset(names)
-
-
-def _line_of(address: str) -> str:
-    """Return by what callers from an address are counted: of IPv6 the /64, since each line has as many as it likes."""
-    if ":" not in address:
-        return address
-    try:
-        found = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(found.ipv4_mapped or ipaddress.IPv6Network((found, 64), strict=False))
-
-
-def _limits(door: str, rates: RateLimits, claims: AccessClaims | None, address: str) -> list[Limit]:
-    address = _line_of(address)
+def _limits(door: str, rates: RateLimits, claims: AccessClaims | None, line: str) -> list[Limit]:
     if door == "login":
-        return [Limit(f"login:address:{address}", "log", rates.login_per_minute)]
-    caller = f"user:{claims.user_id}" if claims else f"address:{address}"
+        return [Limit(f"login:address:{line}", "log", rates.login_per_minute)]
+    caller = f"user:{claims.user_id}" if claims else f"address:{line}"
     if door == "redeem":
         return [
-            Limit(f"redeem:address:{address}", "log", rates.redeem_per_minute),
+            Limit(f"redeem:address:{line}", "log", rates.redeem_per_minute),
             Limit(f"redeem:{caller}", "log", rates.redeem_per_minute),
         ]
     per_minute: dict[str, Any] = {
