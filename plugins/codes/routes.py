@@ -22,6 +22,7 @@ from plugins.codes.schemas import (
     AttemptCard,
     BatchCard,
     BatchDetails,
+    BatchRedemption,
     CodeCard,
     CodeDetails,
     CodeState,
@@ -161,6 +162,19 @@ async def deactivate_batch(db: Db, actor: Actor, batch_id: UUID) -> None:
     await batch_changes.deactivate_batch(db, actor, batch_id)
 
 
+@get(
+    "/access-codes/batches/{batch_id:uuid}/redemptions",
+    guards=[requires(VIEW)],
+    opt=reads_only(),
+    operation_id="code_batches_redemptions",
+)
+async def list_batch_redemptions(
+    db: Db, actor: Actor, batch_id: UUID, limit: Limit = 20, offset: Offset = 0
+) -> Page[BatchRedemption]:
+    """List who redeemed which code of a batch, latest first."""
+    return await batches.batch_redemptions(db, actor, batch_id, limit=limit, offset=offset)
+
+
 @get("/access-codes/attempts", guards=[requires(VIEW_ATTEMPTS)], opt=reads_only(), operation_id="access_codes_attempts")
 async def list_attempts(db: Db, limit: Limit = 20, offset: Offset = 0, outcome: Outcome = None) -> Page[AttemptCard]:
     """List every attempt to redeem a code, those on no code too, latest first."""
@@ -220,6 +234,7 @@ ROUTES: list[HTTPRouteHandler] = [
     list_batches,
     get_batch,
     deactivate_batch,
+    list_batch_redemptions,
     get_code,
     update,
     deactivate,

@@ -190,6 +190,17 @@ class RedemptionCard(Struct, frozen=True):
     ip_address: str | None | UnsetType = UNSET
 
 
+class BatchRedemption(Struct, frozen=True):
+    """Who redeemed which code of a batch, and when; the address is told only to who may see every code."""
+
+    id: UUID
+    code_id: UUID
+    code: str | None
+    user: UserRef | None
+    redeemed_at: datetime
+    ip_address: str | None | UnsetType = UNSET
+
+
 class AttemptCard(Struct, frozen=True):
     """Somebody's attempt to redeem a code; the address is told only to who may see every code.
 

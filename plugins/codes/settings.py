@@ -16,7 +16,7 @@ class CodesSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 365
     keep_attempts_days: Annotated[
         int, Meta(ge=30, le=3650, description="How long is kept who tried which code, from which address.")
-    ] = 180
+    ] = 90
 
 
 SETTINGS = SettingsSpec("codes", CodesSettings, "Access codes")

@@ -10,10 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import bindparam, select
 
-from kernel.identity import SessionState
 from kernel.tables import Outbox
-from plugins.auth.actions.new_accounts import NewAccount, insert_account
-from plugins.auth.actions.sessions import open_session
 from plugins.codes.tables import AccessCode, CodeRedemption, RedemptionAttempt
 from plugins.courses.tables import CourseEnrollment
 from tests.e2e.test_conformance import addresses, app, environment, installed_sample
@@ -36,21 +33,6 @@ _TOLD = select(Outbox.payload["user_id"].astext).where(
     Outbox.tenant_id == bindparam("tenant"), Outbox.listener == "courses.count_enrollment"
 )
 Knock = Callable[[Sequence[str], Any], Awaitable[list[httpx.Response]]]
-
-
-async def arrived(classroom: Classroom, count: int) -> dict[UUID, str]:
-    """Make so many students who are signed in, without hashing a password for any, and return their tokens."""
-    school, tokens = classroom.school, {}
-    async with school.db() as db:
-        for number in range(count):
-            account = NewAccount(
-                email=f"student-{number}@{school.host}", first_name="Noor", last_name="Crowd", email_verified=True
-            )
-            user_id = await insert_account(db, account, None)
-            assert user_id is not None
-            session = await open_session(db, SessionState(user_id, "student"), method="invitation")
-            tokens[user_id] = session.access_token
-    return tokens
 
 
 @pytest.fixture
@@ -109,7 +91,7 @@ async def check_took(classroom: Classroom, code: Any, users: set[UUID], refusals
 
 
 async def test_two_hundred_share_fifty_uses(classroom: Classroom, knock: Knock) -> None:
-    code, people = await classroom.code(max_uses=50), await arrived(classroom, 200)
+    code, people = await classroom.code(max_uses=50), await classroom.crowd(200)
 
     answers = await knock(list(people.values()), code)
 
@@ -123,7 +105,7 @@ async def test_a_course_with_fewer_places_than_uses_counts_no_use_for_whom_it_tu
 ) -> None:
     limited = await classroom.instructor.patch(f"/courses/{classroom.course_id}", json={"max_students": 20})
     assert limited.status_code == 200, limited.text
-    code, people = await classroom.code(max_uses=60), await arrived(classroom, 60)
+    code, people = await classroom.code(max_uses=60), await classroom.crowd(60)
 
     answers = await knock(list(people.values()), code)
 
@@ -133,7 +115,7 @@ async def test_a_course_with_fewer_places_than_uses_counts_no_use_for_whom_it_tu
 
 
 async def test_a_double_click_at_both_processes_redeems_once(classroom: Classroom, knock: Knock) -> None:
-    code, people = await classroom.code(max_uses=50), await arrived(classroom, 1)
+    code, people = await classroom.code(max_uses=50), await classroom.crowd(1)
 
     answers = await knock(list(people.values()) * 10, code)
 

@@ -97,6 +97,7 @@ OWN_PATH: dict[str, Body] = {
     "access_codes_attempts_on": NO_BODY,
     "code_batches_get": NO_BODY,
     "code_batches_deactivate": NO_BODY,
+    "code_batches_redemptions": NO_BODY,
     "tasks_get": NO_BODY,
     "tenants_get": NO_BODY,
     "tenants_update": lambda ids: {"name": "Taken"},
@@ -142,6 +143,7 @@ REFUSED_AT_ALL = {
         "materials_create", "materials_update", "materials_delete",
         "access_codes_get", "access_codes_update", "access_codes_deactivate", "access_codes_redemptions",
         "access_codes_attempts_on", "code_batches_get", "code_batches_deactivate",
+        "code_batches_redemptions",
     },
 }  # fmt: skip
 OPERATORS = {"tenants_get", "tenants_update", "tenants_delete", "tenants_plugins"}

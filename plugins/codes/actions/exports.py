@@ -65,7 +65,9 @@ async def _written(tenant: Tenant, kind: ExportFormat, codes: list[ExportedCode]
         rows = [_cells(code) for code in codes]
         return await to_process.run_sync(xlsx_book, "Access codes", _COLUMNS, rows)
     school = tenant.setting(GENERAL, GeneralSettings).name or tenant.name
-    cards = [Card(school, code.video or code.course, code.code, code.address, _note(code)) for code in codes]
+    # On a card whose text is forgotten nothing would stand.
+    known = [code for code in codes if code.code]
+    cards = [Card(school, code.video or code.course, code.code, code.address, _note(code)) for code in known]
     return await to_process.run_sync(card_sheet, cards)
 
 

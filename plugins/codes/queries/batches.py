@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from sqlalchemy import ARRAY, Executable, Integer, Uuid, any_, bindparam, func, or_, select, text
 
 from kernel import clock
@@ -15,10 +15,11 @@ from kernel.routing import Page, rows_for
 from plugins.auth import api as auth
 from plugins.codes.errors import BatchNotFound
 from plugins.codes.permissions import VIEW
+from plugins.codes.queries.cards import shown_text
 from plugins.codes.queries.filters import STATE, CodeFilter
 from plugins.codes.queries.usage import usage
-from plugins.codes.schemas import BatchCard, BatchDetails, CodeKind
-from plugins.codes.tables import AccessCode, CodeBatch
+from plugins.codes.schemas import BatchCard, BatchDetails, BatchRedemption, CodeKind
+from plugins.codes.tables import AccessCode, CodeBatch, CodeRedemption
 from plugins.courses import api as courses
 
 _BATCH = (
@@ -46,6 +47,37 @@ _COUNTS = select(
     func.sum(_codes.c.current_uses).label("redeemed"),
     func.count().filter(or_(_codes.c.state == text("'used'"), _codes.c.state == text("'unused'"))).label("active"),
 ).group_by(_codes.c.batch_id)
+
+_COUNT_REDEMPTIONS = (
+    select(func.count())
+    .select_from(CodeRedemption)
+    .join(AccessCode, AccessCode.id == CodeRedemption.code_id)
+    .where(AccessCode.batch_id == bindparam("batch"))
+)
+_REDEMPTIONS = (
+    _COUNT_REDEMPTIONS.with_only_columns(
+        CodeRedemption.id,
+        CodeRedemption.code_id,
+        AccessCode.code_display.label("code"),
+        CodeRedemption.user_id,
+        CodeRedemption.redeemed_at,
+        CodeRedemption.ip_address,
+    )
+    .order_by(CodeRedemption.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+    .offset(bindparam("offset", type_=Integer))
+)
+
+
+class StoredRedemption(Struct, frozen=True):
+    """A redemption as it is stored, its code still encrypted."""
+
+    id: UUID
+    code_id: UUID
+    code: str | None
+    user_id: UUID
+    redeemed_at: datetime
+    ip_address: str | None
 
 
 class StoredBatch(Struct, frozen=True):
@@ -104,6 +136,33 @@ async def batch(db: Db, actor: Actor, batch_id: UUID, *, days: int) -> BatchDeta
     """
     (card,) = await _cards(db, [await stored_batch(db, actor, batch_id, VIEW)])
     return BatchDetails(card, await usage(db, actor, CodeFilter(batch_id=batch_id), days=days))
+
+
+async def batch_redemptions(db: Db, actor: Actor, batch_id: UUID, *, limit: int, offset: int) -> Page[BatchRedemption]:
+    """Return who redeemed which code of a batch, latest first.
+
+    Needs: codes.access_code.view
+
+    Raises:
+        BatchNotFound: There is none, or the actor may not see it.
+    """
+    await stored_batch(db, actor, batch_id, VIEW)
+    stored = await db.rows(StoredRedemption, _REDEMPTIONS, batch=batch_id, limit=rows_for(limit), offset=offset)
+    total = await db.value(_COUNT_REDEMPTIONS, batch=batch_id)
+    users = await auth.users_by_id(db, [each.user_id for each in stored])
+    sees_addresses, keyring = actor.scope(VIEW) == "any", db.deployment.keyring
+    items = [
+        BatchRedemption(
+            id=each.id,
+            code_id=each.code_id,
+            code=shown_text(keyring, db.tenant_id, each.code_id, each.code),
+            user=users.get(each.user_id),
+            redeemed_at=each.redeemed_at,
+            ip_address=each.ip_address if sees_addresses else UNSET,
+        )
+        for each in stored
+    ]
+    return Page(items, total, rows_for(limit), offset)
 
 
 async def stored_batch(db: Db, actor: Actor, batch_id: UUID, permission: Permission) -> StoredBatch:

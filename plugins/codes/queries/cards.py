@@ -83,14 +83,17 @@ def readable(db: Db, card: Card) -> Card:
 
 def decrypted(keyring: Keyring, tenant_id: UUID, card: Card) -> Card:
     """Return a card as it was selected with its code decrypted; needs no transaction, so a thread may do it."""
-    if card.code is None:
-        return card
+    return structs.replace(card, code=shown_text(keyring, tenant_id, card.id, card.code))
+
+
+def shown_text(keyring: Keyring, tenant_id: UUID, code_id: UUID, sealed: str | None) -> str | None:
+    """Return a code as it is printed; None once it is forgotten, or the key that encrypted it."""
+    if sealed is None:
+        return None
     try:
-        text = keyring.decrypt("code-display", card.code, display_context(tenant_id, card.id))
-        code = rules.display(text.decode())
+        return rules.display(keyring.decrypt("code-display", sealed, display_context(tenant_id, code_id)).decode())
     except UnknownKey:
-        code = None
-    return structs.replace(card, code=code)
+        return None
 
 
 @cache

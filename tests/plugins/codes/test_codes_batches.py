@@ -220,3 +220,29 @@ async def test_a_code_is_found_by_its_whole_text_by_whom_it_belongs_to(
     assert await found(classroom, q=code["code"], state="expired") == []
     colleague = await classroom.school.person("instructor")
     assert (await colleague.get("/access-codes", params={"q": code["code"]})).json()["items"] == []
+
+
+async def test_a_batch_names_who_redeemed_which_of_its_codes(
+    classroom: Classroom, query_count: Callable[[], int]
+) -> None:
+    batch = await classroom.order(count=10, type="single_use")
+    await redeem(await classroom.student(), await classroom.code())
+    path = f"/access-codes/batches/{batch['batch_id']}/redemptions"
+    students, costs = [], []
+    page: dict[str, Any] = {}
+    for codes in (batch["items"][:1], batch["items"][1:]):
+        for code in codes:
+            students.append(await classroom.student())
+            assert (await redeem(students[-1], code)).status_code == 200
+        before = query_count()
+        page = await got(classroom.instructor, path)
+        costs.append(query_count() - before)
+
+    assert costs == [4, 4]
+    told = [(item["code_id"], item["code"], item["user"]["id"]) for item in page["items"]]
+    assert told == [
+        (code["id"], code["code"], str(student.id))
+        for code, student in zip(batch["items"][::-1], students[::-1], strict=True)
+    ]
+    assert (page["total"], "ip_address" in page["items"][0]) == (10, False)
+    assert (await got(classroom.admin, f"{path}?limit=1&offset=9"))["items"][0]["ip_address"] == "127.0.0.1"
