@@ -127,7 +127,7 @@ async def test_forty_students_share_ten_places(classroom: Classroom, enroll: Any
     school, course = classroom.school, f"/courses/{classroom.course_id}"
     terms = {"max_students": 10, "requires_code": False, "price": "0"}
     assert (await classroom.instructor.patch(course, json=terms)).status_code == 200
-    people = await arrived(classroom, 40)
+    people = await classroom.crowd(40)
 
     answers = await enroll([*people.values(), *people.values()])
 
