@@ -154,7 +154,7 @@ async def demo(app_with: AppFactory, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
         async def ask(path: str, host: str = "localhost:8000", client: str = "127.0.0.1") -> httpx.Response:
             # The demonstration's one tenant answers to every name; here each has its own.
-            monkeypatch.setattr(deployment.tenants, "by_host", lambda _host: _always(school.tenant))
+            monkeypatch.setattr(deployment.tenants, "by_host", lambda _host, caller="": _always(school.tenant))
             transport = httpx.ASGITransport(app=asgi, client=(client, 5000))
             caller = await stack.enter_async_context(httpx.AsyncClient(transport=transport))
             return await caller.get(f"http://{host}{path}")
