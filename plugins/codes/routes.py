@@ -159,7 +159,7 @@ async def get_batch(db: Db, actor: Actor, batch_id: UUID, days: Days = 90) -> Ba
 @delete("/access-codes/batches/{batch_id:uuid}", guards=[requires(UPDATE)], operation_id="code_batches_deactivate")
 async def deactivate_batch(db: Db, actor: Actor, batch_id: UUID) -> None:
     """Deactivate every code of a batch; what they have opened stays open."""
-    await batch_changes.deactivate_batch(db, actor, batch_id)
+    await db.retrying(lambda: batch_changes.deactivate_batch(db, actor, batch_id))
 
 
 @get(

@@ -74,8 +74,8 @@ def _draw(sheet: "FPDF", card: Card, x: float, y: float) -> None:
     left, width = x + _PADDING + _QR + 1, _WIDTH - _QR - 2 * _PADDING
     _write(sheet, card.school, left, y + 3, width, "FiraGO", "", 6.5, lines=1)
     _write(sheet, card.title, left, y + 7, width, "FiraGO", "B", 8, lines=3)
-    _write(sheet, card.code, left, y + 20, width, "FiraMono", "B", 8.5, lines=1)
-    _write(sheet, card.note, left, y + 26, width, "FiraGO", "", 6.5, lines=2)
+    _write(sheet, card.code, left, y + 18.5, width, "FiraMono", "B", 8.5, lines=1)
+    _write(sheet, card.note, left, y + 23.5, width, "FiraGO", "", 6.5, lines=3)
 
 
 def _draw_qr(sheet: "FPDF", address: str, x: float, y: float) -> None:

@@ -1,6 +1,7 @@
 """Codes as documents: tables for spreadsheets, and sheets of cards. Each export stands in the audit log."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from anyio import to_process, to_thread
 from msgspec import Struct
@@ -23,6 +24,22 @@ _CONTENT_TYPES = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pdf": "application/pdf",
+}
+
+
+class Words(Struct, frozen=True):
+    """What a card says of its code's terms, in one language."""
+
+    until: str
+    once: str
+    uses: str
+    access_days: str
+    between: str = ", "
+
+
+_WORDS = {
+    "en": Words("Until {}", "Can be used once", "Uses: {}", "Days of access: {}"),
+    "ar": Words("صالح حتى {}", "يُستخدم مرة واحدة", "عدد الاستخدامات: {}", "أيام الوصول: {}", "، "),
 }
 
 
@@ -64,10 +81,11 @@ async def _written(tenant: Tenant, kind: ExportFormat, codes: list[ExportedCode]
     if kind == "xlsx":
         rows = [_cells(code) for code in codes]
         return await to_process.run_sync(xlsx_book, "Access codes", _COLUMNS, rows)
-    school = tenant.setting(GENERAL, GeneralSettings).name or tenant.name
+    general = tenant.setting(GENERAL, GeneralSettings)
+    school = general.name or tenant.name
     # On a card whose text is forgotten nothing would stand.
     known = [code for code in codes if code.code]
-    cards = [Card(school, code.video or code.course, code.code, code.address, _note(code)) for code in known]
+    cards = [Card(school, code.video or code.course, code.code, code.address, _note(code, general)) for code in known]
     return await to_process.run_sync(card_sheet, cards)
 
 
@@ -89,8 +107,15 @@ def _text(cell: Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def _note(code: ExportedCode) -> str:
-    uses = "" if code.max_uses is None else "once" if code.max_uses == 1 else f"{code.max_uses} times"
-    until = f"until {code.expires_at.astimezone(UTC):%Y-%m-%d}" if code.expires_at else ""
-    length = f"{code.access_days} days of access" if code.access_days else ""
-    return ", ".join(each for each in (until, uses, length) if each).capitalize()
+def _note(code: ExportedCode, general: GeneralSettings) -> str:
+    words = _WORDS.get(general.locale.partition("-")[0], _WORDS["en"])
+    notes = []
+    if code.expires_at is not None:
+        day = code.expires_at.astimezone(ZoneInfo(general.timezone)).date()
+        # The mark keeps a day's numbers in their order among letters that run from right to left.
+        notes.append(words.until.format(f"\N{LEFT-TO-RIGHT MARK}{day}"))
+    if code.max_uses is not None:
+        notes.append(words.once if code.max_uses == 1 else words.uses.format(code.max_uses))
+    if code.access_days is not None:
+        notes.append(words.access_days.format(code.access_days))
+    return words.between.join(notes)

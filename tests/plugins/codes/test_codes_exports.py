@@ -14,13 +14,13 @@ from sqlalchemy import bindparam, delete, select, text
 
 from kernel.db import Db
 from kernel.tables import AuditLog
-from kernel.testing import FakeClock, Person
+from kernel.testing import FakeClock, Person, SchoolFactory
 from plugins.codes import sheets
 from plugins.codes.actions import exports
 from plugins.codes.sheets import Card, card_sheet
 from plugins.courses import api as courses
 from plugins.courses.tables import Course
-from tests.plugins.codes.conftest import Classroom, make_course, redeem
+from tests.plugins.codes.conftest import Classroom, ClassroomFactory, make_course, redeem
 
 _LAST_NOTE = (
     select(AuditLog.new_values["format"].astext)
@@ -178,6 +178,37 @@ async def test_a_course_that_is_deleted_between_the_reads_is_left_out(
 )
 def test_a_text_runs_as_its_first_letter_does(text: str, *, runs_left: bool) -> None:
     assert sheets.is_right_to_left(text) is runs_left
+
+
+@pytest.mark.parametrize(
+    ("locale", "note"),
+    [
+        ("en", "Until \u200e2030-01-02, Uses: 2, Days of access: 30"),
+        ("ar", "صالح حتى \u200e2030-01-02، عدد الاستخدامات: 2، أيام الوصول: 30"),
+    ],
+)
+async def test_a_card_speaks_the_schools_language_and_names_its_days(
+    new_school: SchoolFactory,
+    new_classroom: ClassroomFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    locale: str,
+    note: str,
+) -> None:
+    general = {"name": "Café 7", "locale": locale, "timezone": "Africa/Cairo"}
+    classroom = await new_classroom(await new_school(settings={"general": general}))
+    code = await classroom.code(max_uses=2, access_days=30, expires_at="2030-01-01T23:00:00Z")
+    once = await classroom.code(type="single_use")
+    drawn: list[Card] = []
+
+    async def drawing(_draw: object, cards: list[Card]) -> bytes:
+        drawn.extend(cards)
+        return b"drawn"
+
+    monkeypatch.setattr(to_process, "run_sync", drawing)
+    assert (await classroom.instructor.get("/access-codes/export?format=pdf")).status_code == 200
+    address = classroom.school.tenant.url(f"/redeem#code={code['code']}")
+    assert drawn[0] == Card("Café 7", "Tables and chairs", code["code"], address, note)
+    assert (drawn[1].code, len(drawn[1].note.split())) == (once["code"], 4 if locale == "en" else 3)
 
 
 def test_a_page_holds_24_cards_in_any_script() -> None:
