@@ -108,7 +108,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "tenant_reference",
         "tenant_unique",
     ),
-    "kernel.tasks": ("AnyTask", "NoPayload", "Task", "TaskContext", "enqueue"),
+    "kernel.tasks": ("AnyTask", "NoPayload", "Task", "TaskContext", "TaskPostponed", "TaskRefused", "enqueue"),
     "kernel.tenancy": ("Tenant",),
     # Of other tenants, or of a tenant's own row: for plugins.admin alone (an import contract).
     "kernel.tenant_erasure": ("check_erasable", "erase_tenant"),

@@ -110,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Who sends mails, such as `Collegium <noreply@example.org>`; the tenant's name replaces one that is absent."""
     mails_per_hour: int = 5_000
     """So many of one tenant are sent in an hour; more of them wait."""
+    videos_at_once: int = 1
+    """So many videos a process that does background work makes ready side by side; each takes two processors."""
     password_hash_cost: int = 12
     database_pool_size: int = 20
     log_format: Literal["json", "console"] = "console"

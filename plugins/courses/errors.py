@@ -176,3 +176,17 @@ class RangesInvalid(Invalid):
 
     code = "courses.ranges_invalid"
     title = "What was watched is no part of the video."
+
+
+class DurationUnknown(Invalid):
+    """Nobody has said how long a video lasts, and the server has not looked at it yet."""
+
+    code = "courses.duration_unknown"
+    title = "Say how many seconds the video lasts, or wait until the server has looked at it."
+
+
+class CaptionsNeedFile(Conflict):
+    """Captions belong to a video that is on this server."""
+
+    code = "courses.captions_need_file"
+    title = "Only a video that was uploaded here has captions."

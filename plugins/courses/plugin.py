@@ -23,10 +23,11 @@ from plugins.courses.listeners import LISTENERS
 from plugins.courses.mails import MAIL_TEMPLATES
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.personal_data import PERSONAL_DATA
+from plugins.courses.queries.videos import may_watch_file
 from plugins.courses.routes import ROUTES
 from plugins.courses.settings import SETTINGS
 from plugins.courses.tasks import TASKS, rebuild
-from plugins.media.api import FileUse
+from plugins.media.api import FileUse, VideoShow
 
 PLUGIN = Plugin(
     name="courses",
@@ -107,3 +108,9 @@ def register_file_uses() -> Sequence[FileUse]:
 def register_file_sections() -> Sequence[FileSection]:
     """Return what stands in the files of students and instructors."""
     return FILE_SECTIONS
+
+
+@hookimpl(optionalhook=True)
+def register_video_shows() -> Sequence[VideoShow]:
+    """Return who may watch the videos of courses."""
+    return (VideoShow("courses.videos", may_watch_file),)

@@ -1,10 +1,12 @@
-"""The door for other plugins: tell what uses files, find, sign, store, pack and unpack them."""
+"""The door for other plugins: tell what uses files, find, sign, store, pack and unpack them, show videos."""
 
 from plugins.media.actions.archives import ToPack, archive_entries, entry_bytes, packed, remove_files
+from plugins.media.actions.captions import delete_captions, put_captions
 from plugins.media.actions.files import store_file
-from plugins.media.errors import ArchiveDamaged, FileNotFound
+from plugins.media.errors import ArchiveDamaged, CaptionsNotFound, FileNotFound
 from plugins.media.file_uses import FileUse
 from plugins.media.permissions import may_upload
+from plugins.media.playback import captions_of, video_duration, video_playback
 from plugins.media.queries import (
     file_by_id,
     file_to_use,
@@ -15,20 +17,30 @@ from plugins.media.queries import (
     signed_url,
 )
 from plugins.media.rules.archives import Entry
-from plugins.media.schemas import FileKind, FileRef, RenditionRef, SignedUrl
-from plugins.media.settings import most_bytes
+from plugins.media.rules.captions import MOST_CHARACTERS as MOST_CAPTION_CHARACTERS
+from plugins.media.schemas import CaptionRef, CaptionTrack, FileKind, FileRef, Playback, RenditionRef, SignedUrl
+from plugins.media.settings import most_bytes, shows_watermark
+from plugins.media.showing import VideoShow
 
 __all__ = [
+    "MOST_CAPTION_CHARACTERS",
     "ArchiveDamaged",
+    "CaptionRef",
+    "CaptionTrack",
+    "CaptionsNotFound",
     "Entry",
     "FileKind",
     "FileNotFound",
     "FileRef",
     "FileUse",
+    "Playback",
     "RenditionRef",
     "SignedUrl",
     "ToPack",
+    "VideoShow",
     "archive_entries",
+    "captions_of",
+    "delete_captions",
     "entry_bytes",
     "file_by_id",
     "file_to_use",
@@ -36,10 +48,14 @@ __all__ = [
     "may_upload",
     "most_bytes",
     "packed",
+    "put_captions",
     "remove_files",
     "rendition_bytes",
     "rendition_url",
     "renditions_by_file",
+    "shows_watermark",
     "signed_url",
     "store_file",
+    "video_duration",
+    "video_playback",
 ]

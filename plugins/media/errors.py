@@ -81,6 +81,34 @@ class AddressOfAnother(Forbidden):
     title = "This address was made for somebody else, or for an earlier sign-in. Open the page again."
 
 
+class MayNotWatch(Forbidden):
+    """Whoever holds the address of a key may not watch the video any more."""
+
+    code = "media.may_not_watch"
+    title = "You may not watch this video any more."
+
+
+class ForeignPage(Forbidden):
+    """A page of another site asks for a playlist or a key."""
+
+    code = "media.foreign_page"
+    title = "Videos play on our own pages alone."
+
+
+class CaptionsInvalid(Invalid):
+    """What was sent is neither WebVTT nor SubRip."""
+
+    code = "media.captions_invalid"
+    title = "Send captions as WebVTT or SubRip, in UTF-8."
+
+
+class CaptionsNotFound(NotFound):
+    """The video has no captions in this language."""
+
+    code = "media.captions_not_found"
+    title = "There are no captions in this language."
+
+
 class UploadNotFound(NotFound):
     """There is no such resumable upload of this person, or it has expired."""
 

@@ -7,11 +7,13 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
 from kernel.hookspecs import hookimpl
+from kernel.key_uses import KeyUse
 from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
 from plugins.media import hookspecs, permissions, routes, settings, tasks
+from plugins.media.key_uses import KEY_USES
 from plugins.media.personal_data import PERSONAL_DATA
 
 PLUGIN = Plugin(
@@ -49,17 +51,23 @@ def register_settings() -> Sequence[SettingsSpec]:
 
 @hookimpl
 def register_tasks() -> Sequence[AnyTask]:
-    """Return what clears up."""
+    """Return what clears up, and the making ready of videos."""
     return tasks.TASKS
+
+
+@hookimpl
+def register_hookspecs() -> ModuleType:
+    """Return the hooks by which others say what uses files and who may watch."""
+    return hookspecs
+
+
+@hookimpl
+def register_key_uses() -> Sequence[KeyUse]:
+    """Return the keys of videos."""
+    return KEY_USES
 
 
 @hookimpl
 def register_personal_data() -> Sequence[PersonalData]:
     """Return what is kept about people."""
     return PERSONAL_DATA
-
-
-@hookimpl
-def register_hookspecs() -> ModuleType:
-    """Return the hook by which plugins say what uses files."""
-    return hookspecs

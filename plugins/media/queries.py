@@ -19,6 +19,7 @@ from plugins.media.errors import FileNotFound, UploadNotFound
 from plugins.media.schemas import (
     FileKind,
     FileRef,
+    Processing,
     RenditionRef,
     Resumable,
     Served,
@@ -26,7 +27,7 @@ from plugins.media.schemas import (
     UploadedFile,
     UploadState,
 )
-from plugins.media.tables import File, Rendition, ResumableUpload
+from plugins.media.tables import File, Rendition, ResumableUpload, Video
 
 URL_TTL = timedelta(hours=4)
 """Source: product document 5.3.4."""
@@ -83,6 +84,10 @@ _RENDITIONS = (
     )
     .where(Rendition.file_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
     .order_by(Rendition.name)
+)
+
+_PROCESSING = select(Video.status, Video.task_id, Video.progress, Video.problem).where(
+    Video.file_id == bindparam("file", type_=Uuid)
 )
 
 
@@ -192,7 +197,10 @@ async def uploaded_file(db: Db, actor: Actor, file: FileRef) -> UploadedFile:
     url = signed_url(db, actor, file).url
     made = (await renditions_by_file(db, [file.id])).get(file.id, {}) if file.kind == "image" else {}
     thumbnails = {name: rendition_url(db, actor, each).url for name, each in made.items()}
-    return UploadedFile(file.id, file.kind, file.filename, file.content_type, file.size, file.sha256, url, thumbnails)
+    processing = await db.row(Processing, _PROCESSING, file=file.id) if file.kind == "video" else None
+    return UploadedFile(
+        file.id, file.kind, file.filename, file.content_type, file.size, file.sha256, url, thumbnails, processing
+    )
 
 
 async def resumable_upload(db: Db, actor: Actor, upload_id: UUID) -> Resumable:

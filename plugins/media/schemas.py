@@ -44,6 +44,18 @@ class Served(Struct, frozen=True):
     created_at: datetime
 
 
+class Processing(Struct, frozen=True):
+    """How far a video is made ready; `progress` is a percentage, `problem` a sentence once it has failed.
+
+    `task_id` is that of `GET /api/v1/tasks/{id}`, for whoever uploaded it.
+    """
+
+    status: Literal["queued", "running", "done", "failed"]
+    task_id: UUID | None
+    progress: int
+    problem: str | None
+
+
 class UploadedFile(Struct, frozen=True):
     """A file for whoever has uploaded it, with an address of a few hours."""
 
@@ -56,6 +68,8 @@ class UploadedFile(Struct, frozen=True):
     url: str
     thumbnails: dict[str, str]
     """Addresses by name (`w320.webp`); of pictures alone."""
+    processing: Processing | None = None
+    """Of videos alone."""
 
 
 FileSort = Literal["newest", "largest"]
@@ -91,6 +105,30 @@ class SignedUrl(Struct, frozen=True):
 
     url: str
     expires_at: datetime
+
+
+class CaptionRef(Struct, frozen=True):
+    """Captions of a video in one language (BCP 47)."""
+
+    language: str
+    label: str
+
+
+class CaptionTrack(CaptionRef, frozen=True):
+    """Captions with an address of WebVTT, for one session."""
+
+    url: str
+
+
+class Playback(Struct, frozen=True):
+    """Where one session may watch a video: as HLS once it is ready, else as a file."""
+
+    url: str
+    expires_at: datetime
+    type: Literal["hls", "file"]
+    fallback_url: str | None
+    poster_url: str | None
+    captions: list[CaptionTrack]
 
 
 class Drawn(Struct, frozen=True):

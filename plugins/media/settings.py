@@ -1,6 +1,6 @@
-"""How large an upload may be, tenant by tenant."""
+"""How large an upload may be and what becomes of videos, tenant by tenant."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -26,6 +26,12 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(ge=0, le=3650, description="How many days old a file is deleted that nothing shows; 0 to keep all files."),
     ] = 7
+    hls: Annotated[
+        bool, Meta(description="Videos are made ready in several qualities, encrypted; else as one MP4 alone.")
+    ] = True
+    watermark: Annotated[Literal["none", "name"], Meta(description="Players show over a video who is watching it.")] = (
+        "none"
+    )
 
 
 SETTINGS = SettingsSpec("media", MediaSettings, "Files")
@@ -40,3 +46,8 @@ def most_bytes(tenant: Tenant, kind: str) -> int:
         "file": chosen.max_file_bytes,
         "archive": chosen.max_archive_bytes,
     }[kind]
+
+
+def shows_watermark(tenant: Tenant) -> bool:
+    """Say whether players show over a video who is watching it."""
+    return tenant.setting(SETTINGS, MediaSettings).watermark == "name"

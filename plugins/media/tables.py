@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, DateTime, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.tables import one_of, table_base, tenant_reference, tenant_unique
+from kernel.tables import one_of, secret_column, table_base, tenant_reference, tenant_unique
 
 Base = table_base("media")
 
@@ -109,3 +109,58 @@ class UploadPart(Base, audited=False):
     starts_at_byte: Mapped[int] = mapped_column(BigInteger)
     size: Mapped[int] = mapped_column(BigInteger)
     storage_key: Mapped[str]
+
+
+class Video(Base, audited=False):
+    """What is being made of a video so that it plays everywhere, and what is known of it since it was looked at."""
+
+    __tablename__ = "videos"
+    __table_args__ = (
+        tenant_unique("file_id"),
+        tenant_reference("file_id", "media.files"),
+        one_of("status", "queued", "running", "done", "failed"),
+        CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
+    )
+
+    file_id: Mapped[UUID]
+    task_id: Mapped[UUID | None] = mapped_column(comment="what its owner follows")
+    status: Mapped[str] = mapped_column(server_default=text("'queued'"))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    progress: Mapped[int] = mapped_column(server_default=text("0"))
+    problem: Mapped[str | None] = mapped_column(comment="a sentence, once it has failed")
+    duration_ms: Mapped[int | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    video_codec: Mapped[str | None]
+    audio_codec: Mapped[str | None] = mapped_column(comment="null: it has no sound")
+    hls_key: Mapped[str | None] = secret_column(comment="encrypted; decrypts every variant")
+
+
+class VideoVariant(Base, audited=False):
+    """One quality of a video: encrypted segments, one behind the other in the rendition `<name>.ts`."""
+
+    __tablename__ = "video_variants"
+    __table_args__ = (tenant_unique("file_id", "name"), tenant_reference("file_id", "media.files"))
+
+    file_id: Mapped[UUID]
+    name: Mapped[str]
+    storage_key: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    peak_bits: Mapped[int] = mapped_column(comment="a second, of the largest segment")
+    average_bits: Mapped[int]
+    codecs: Mapped[str]
+    durations_ms: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    sizes: Mapped[list[int]] = mapped_column(ARRAY(Integer), comment="of the segments as they are stored, in bytes")
+
+
+class Caption(Base, audited=False):
+    """What is said in a video, in one language, as WebVTT."""
+
+    __tablename__ = "captions"
+    __table_args__ = (tenant_unique("file_id", "language"), tenant_reference("file_id", "media.files"))
+
+    file_id: Mapped[UUID]
+    language: Mapped[str]
+    label: Mapped[str]
+    content: Mapped[str]

@@ -1,9 +1,10 @@
-"""What clears up: uploads that ended badly, files that nothing uses, objects that belong to nothing."""
+"""What clears up: bad uploads, files that nothing uses, objects that belong to nothing; and what makes videos ready."""
 
 from kernel.db import Db
 from kernel.tasks import AnyTask, NoPayload, Task, TaskContext
 from plugins.media.actions.archives import remove_old_archives
 from plugins.media.actions.lost_objects import remove_lost_objects
+from plugins.media.actions.processing import PROCESS_VIDEO, process_forgotten_videos
 from plugins.media.actions.removal import REMOVE_BYTES, delete_unused_files
 from plugins.media.actions.resuming import remove_expired_uploads
 from plugins.media.actions.uploads import remove_abandoned_uploads
@@ -25,6 +26,10 @@ async def _remove_lost(context: TaskContext, _payload: NoPayload) -> None:
     await remove_lost_objects(context)
 
 
+async def _process_forgotten(db: Db, _payload: NoPayload) -> None:
+    await process_forgotten_videos(db)
+
+
 REMOVE_ABANDONED_UPLOADS = Task(
     name="media.remove_abandoned_uploads", payload=NoPayload, handle=_remove, schedule="20 * * * *"
 )
@@ -34,4 +39,14 @@ DELETE_UNUSED_FILES = Task(
 REMOVE_LOST_OBJECTS = Task(
     name="media.remove_lost_objects", payload=NoPayload, work=_remove_lost, schedule="50 4 * * 0", timeout_s=_LONG_S
 )
-TASKS: tuple[AnyTask, ...] = (REMOVE_ABANDONED_UPLOADS, DELETE_UNUSED_FILES, REMOVE_LOST_OBJECTS, REMOVE_BYTES)
+PROCESS_FORGOTTEN_VIDEOS = Task(
+    name="media.process_forgotten_videos", payload=NoPayload, handle=_process_forgotten, schedule="45 * * * *"
+)
+TASKS: tuple[AnyTask, ...] = (
+    REMOVE_ABANDONED_UPLOADS,
+    DELETE_UNUSED_FILES,
+    REMOVE_LOST_OBJECTS,
+    REMOVE_BYTES,
+    PROCESS_VIDEO,
+    PROCESS_FORGOTTEN_VIDEOS,
+)

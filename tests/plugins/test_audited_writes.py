@@ -41,6 +41,8 @@ TUS = {"Tus-Resumable": "1.0.0", "Upload-Metadata": "purpose dmlkZW8="}
 VIDEO = {"title": "Saw", "video_type": "youtube_private", "youtube_id": "dQw4w9WgXcQ", "duration_seconds": 20}
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
+VTT = b"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nA saw\n"
+
 
 class Step(NamedTuple):
     """A request and what it leaves.
@@ -73,7 +75,7 @@ COURSE = (
          {"category_id": "id"}),
     Step("categories_update", "admin", lambda ids: {"name": "Timber"}, ["courses.course_categories.updated"]),
     Step("media_upload_video", "instructor", files=lambda: {"file": ("saw.mp4", MP4, "video/mp4")},
-         leaves=["media.files.inserted"]),
+         leaves=["media.files.inserted"], keep={"lesson_id": "id"}),
     Step("media_upload_image", "student", files=lambda: {"file": ("me.png", picture(), "image/png")},
          leaves=["media.files.inserted"]),
     Step("media_upload_file", "instructor", files=lambda: {"file": ("notes.md", b"# Saws", "text/markdown")},
@@ -89,6 +91,11 @@ COURSE = (
     Step("sections_update", "instructor", lambda ids: {"title": "One"}, ["courses.course_sections.updated"]),
     Step("videos_create", "instructor", lambda ids: VIDEO, ["courses.course_videos.inserted"], {"video_id": "id"}),
     Step("videos_update", "instructor", lambda ids: {"title": "Plane"}, ["courses.course_videos.updated"]),
+    Step("videos_update", "instructor", lambda ids: {"video_type": "server_upload", "file_id": ids["lesson_id"]},
+         ["courses.course_videos.updated"]),
+    Step("videos_put_captions", "instructor", leaves=["media.captions.put"], content=VTT,
+         headers={"Content-Type": "text/vtt"}),
+    Step("videos_delete_captions", "instructor", leaves=["media.captions.removed"]),
     Step("materials_create", "instructor",
          lambda ids: {"course_id": ids["course_id"], "title": "Plan", "external_url": "https://example.com/plan"},
          ["courses.course_materials.inserted"], {"material_id": "id"}),
@@ -294,6 +301,7 @@ class Story:
         self.nobody = nobody
         self.issuer = issuer
         self.ids: Ids = {
+            "language": "en",
             "slug": f"other-{new_id().hex[-12:]}",
             "phone": Authenticator(school.tenant.url("")),
             "user_id": people["instructor"].id,

@@ -18,6 +18,7 @@ from kernel.settings import Settings
 from kernel.testing import PASSWORD
 from kernel.testing.apps import App
 from kernel.testing.databases import at_database, make_database
+from tests.plugins.media.films import film
 
 OLD, NEW = "the old key of a rotation, long enough for that", "the new key of a rotation, long enough for that"
 SMTP = {"username": "school", "password": "smtp-secret-1"}
@@ -76,6 +77,8 @@ async def test_new_key_takes_over_and_the_old_one_can_go(rotated: Settings) -> N
         school = await app.school(settings={"mail": SMTP})
         host = school.host
         admin = await school.person("admin")
+        await admin.post("/upload/video", files={"file": ("lesson.mp4", film(seconds=1), "video/mp4")})
+        await school.settle()
         student = await school.person("student")
         sleeper = await school.person("student")
         begun = (await student.post("/auth/mfa/totp", json={"password": PASSWORD})).json()
@@ -111,6 +114,7 @@ async def test_new_key_takes_over_and_the_old_one_can_go(rotated: Settings) -> N
         older = before[before.index(f"{old_kid}: older") :]
         assert "  2 access codes (`collegium keys rewrap`)" in older
         assert "  1 secrets of authenticator apps (`collegium keys rewrap`)" in older
+        assert "  1 keys of videos (`collegium keys rewrap`)" in older
         assert "  1 secrets in tenants' settings (`collegium keys rewrap`)" in older
         assert "  9 unused recovery codes (their owners make new ones)" in older
         assert "  2 passwords (each follows when its owner signs in)" in older
@@ -118,6 +122,7 @@ async def test_new_key_takes_over_and_the_old_one_can_go(rotated: Settings) -> N
         assert written.splitlines() == [
             "1 secrets in tenants' settings",
             "1 secrets of authenticator apps",
+            "1 keys of videos",
             "2 access codes",
         ]
         assert await operations.rewrap_keys(app.deployment, nothing) == "Nothing was left to write anew."

@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from kernel.auth import Actor
 from kernel.db import Db
+from kernel.errors import FieldError
 from kernel.events import publish
 from kernel.ids import new_id
 from plugins.courses import rules
-from plugins.courses.errors import SectionNotFound, VideoNotFound
+from plugins.courses.errors import DurationUnknown, SectionNotFound, VideoNotFound
 from plugins.courses.events import CurriculumChanged
 from plugins.courses.permissions import EDIT
 from plugins.courses.queries.videos import video_details
@@ -99,6 +100,7 @@ async def add_video(db: Db, actor: Actor, section_id: UUID, order: CreateVideoRe
     Raises:
         SectionNotFound: It is not there, or not the actor's.
         SourceInvalid: The source does not fit the type.
+        DurationUnknown: It is not said how long it lasts, and the server does not know.
         FileNotFound: There is no such video file, or it is somebody else's.
     """
     values = {name: getattr(order, name) for name in (*_COLUMNS, "sort_order")}
@@ -106,6 +108,8 @@ async def add_video(db: Db, actor: Actor, section_id: UUID, order: CreateVideoRe
     owner = actor.limited_to(EDIT)
     if order.file_id is not None:
         await media.file_to_use(db, order.file_id, owner_id=owner, kind="video")
+    if values["duration_seconds"] is None:
+        values["duration_seconds"] = await _duration(db, order.file_id)
     video_id = new_id()
     if await db.value(_ADD, id=video_id, section=section_id, owner=owner, **values) is None:
         raise SectionNotFound
@@ -126,7 +130,7 @@ async def update_video(db: Db, actor: Actor, video_id: UUID, order: UpdateVideoR
         FileNotFound: There is no such video file, or it is somebody else's.
     """
     owner = actor.limited_to(EDIT)
-    present = await _own_video(db, video_id, owner)
+    present = await own_video(db, video_id, owner)
     changes = {name: value for name, value in structs.asdict(order).items() if value is not UNSET}
     video_type = changes.get("video_type", present.video_type)
     if video_type != present.video_type:
@@ -134,6 +138,8 @@ async def update_video(db: Db, actor: Actor, video_id: UUID, order: UpdateVideoR
     rules.check_source(video_type, {name: changes.get(name, getattr(present, name)) for name in _SOURCES})
     if changes.get("file_id") is not None:
         await media.file_to_use(db, changes["file_id"], owner_id=owner, kind="video")
+        if "duration_seconds" not in changes and (seconds := await media.video_duration(db, changes["file_id"])):
+            changes["duration_seconds"] = seconds
     if changes:
         await db.run(_update(frozenset(changes)), video=video_id, **changes)
     if _COUNTS_FOR_PROGRESS & changes.keys():
@@ -150,12 +156,19 @@ async def delete_video(db: Db, actor: Actor, video_id: UUID) -> None:
     Raises:
         VideoNotFound: It is not there, or not the actor's.
     """
-    present = await _own_video(db, video_id, actor.limited_to(EDIT))
+    present = await own_video(db, video_id, actor.limited_to(EDIT))
     await db.run(_DELETE, video=video_id)
     await publish(db, CurriculumChanged(course_id=present.course_id))
 
 
-async def _own_video(db: Db, video_id: UUID, owner: UUID | None) -> PresentVideo:
+async def _duration(db: Db, file_id: UUID | None) -> int:
+    seconds = None if file_id is None else await media.video_duration(db, file_id)
+    if seconds is None:
+        raise DurationUnknown(errors=[FieldError("duration_seconds", DurationUnknown.title)])
+    return seconds
+
+
+async def own_video(db: Db, video_id: UUID, owner: UUID | None) -> PresentVideo:
     """Return a video that only this transaction changes from now on."""
     present = await db.row(PresentVideo, _PRESENT, video=video_id, owner=owner)
     if present is None:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from kernel.auth import Actor
 from kernel.db import Db
+from plugins.auth import api as auth
 from plugins.courses import rules
 from plugins.courses.permissions import WATCH
 from plugins.courses.queries.videos import lesson, may_watch
@@ -24,8 +25,34 @@ async def video_stream(db: Db, actor: Actor, video_id: UUID) -> VideoStream:
     row, standing = await lesson(db, actor, video_id, WATCH)
     rules.check_watch(may=may_watch(row, standing), is_enrolled=standing.is_enrolled)
     if row.file_id is not None:
-        signed = media.signed_url(db, actor, await media.file_by_id(db, row.file_id))
-        return VideoStream(signed.url, signed.expires_at, "file")
+        playback = await media.video_playback(db, actor, row.file_id)
+        return VideoStream(
+            url=playback.url,
+            expires_at=playback.expires_at,
+            type=playback.type,
+            fallback_url=playback.fallback_url,
+            poster_url=playback.poster_url,
+            captions=playback.captions,
+            watermark=await _watermark(db, actor),
+        )
     if row.youtube_id is not None:
         return VideoStream(f"https://www.youtube-nocookie.com/embed/{row.youtube_id}", None, "youtube")
     return VideoStream(row.video_url or "", None, "external")
+
+
+async def video_captions(db: Db, actor: Actor, video_id: UUID) -> list[media.CaptionRef]:
+    """Return in which languages a video that the actor sees has captions.
+
+    Raises:
+        VideoNotFound: There is none, or not for this person.
+    """
+    row, _ = await lesson(db, actor, video_id)
+    return [] if row.file_id is None else await media.captions_of(db, row.file_id)
+
+
+async def _watermark(db: Db, actor: Actor) -> str | None:
+    """Return what the player shows over the video, where the tenant wants it: who is watching."""
+    if not media.shows_watermark(db.tenant):
+        return None
+    person = (await auth.users_by_id(db, [actor.id])).get(actor.id)
+    return None if person is None else f"{person.first_name} {person.last_name}".strip()

@@ -10,7 +10,7 @@ from kernel.auth import Actor, Permission
 from kernel.db import Db
 from plugins.courses import rules
 from plugins.courses.errors import VideoNotFound
-from plugins.courses.permissions import VIEW
+from plugins.courses.permissions import VIEW, WATCH
 from plugins.courses.queries.courses import OWN_ENROLLMENT
 from plugins.courses.queries.viewing import VIEWER, Standing, check_may_browse, is_over, status_now, viewer_of
 from plugins.courses.schemas.curriculum import Progress, VideoDetails, VideoRef
@@ -45,21 +45,19 @@ VIDEO_COLUMNS = (
 _VIDEO_IN_COURSE = CourseVideo.__table__.join(CourseSection.__table__, CourseSection.id == CourseVideo.section_id).join(
     Course.__table__, Course.id == CourseSection.course_id
 )
-_LESSON = (
-    select(
-        *VIDEO_COLUMNS,
-        IN_CURRICULUM.label("in_curriculum"),
-        Course.status.label("course_status"),
-        Course.instructor_id,
-        status_now().label("enrollment_status"),
+_LESSONS = select(
+    *VIDEO_COLUMNS,
+    IN_CURRICULUM.label("in_curriculum"),
+    Course.status.label("course_status"),
+    Course.instructor_id,
+    status_now().label("enrollment_status"),
+).select_from(
+    _VIDEO_IN_COURSE.outerjoin(VideoProgress.__table__, OWN_PROGRESS).outerjoin(
+        CourseEnrollment.__table__, OWN_ENROLLMENT
     )
-    .select_from(
-        _VIDEO_IN_COURSE.outerjoin(VideoProgress.__table__, OWN_PROGRESS).outerjoin(
-            CourseEnrollment.__table__, OWN_ENROLLMENT
-        )
-    )
-    .where(CourseVideo.id == bindparam("video"))
 )
+_LESSON = _LESSONS.where(CourseVideo.id == bindparam("video"))
+_LESSONS_OF_FILE = _LESSONS.where(CourseVideo.file_id == bindparam("file", type_=Uuid))
 _REFERENCES = select(
     CourseVideo.id,
     CourseVideo.title,
@@ -122,20 +120,40 @@ async def lesson(db: Db, actor: Actor, video_id: UUID, permission: Permission = 
     row = await db.row(LessonRow, _LESSON, video=video_id, viewer=actor.user_id)
     if row is None:
         raise VideoNotFound
-    standing = Standing(
+    standing = _standing(row, actor, permission)
+    if not _is_there(row, standing):
+        raise VideoNotFound
+    return row, standing
+
+
+async def may_watch_file(db: Db, actor: Actor, file_id: UUID) -> bool:
+    """Whether the actor may watch a video of any course that shows this file.
+
+    Needs: courses.video.watch
+    """
+    if not actor.may(WATCH):
+        return False
+    rows = await db.rows(LessonRow, _LESSONS_OF_FILE, file=file_id, viewer=actor.user_id)
+    standings = [(row, _standing(row, actor, WATCH)) for row in rows]
+    return any(_is_there(row, standing) and may_watch(row, standing) for row, standing in standings)
+
+
+def _standing(row: LessonRow, actor: Actor, permission: Permission) -> Standing:
+    return Standing(
         manages=viewer_of(actor, permission).manages(row.instructor_id),
         is_enrolled=row.enrollment_status in ("active", "completed"),
         is_signed_in=actor.user_id is not None,
     )
-    open_to_others = rules.is_open(
+
+
+def _is_there(row: LessonRow, standing: Standing) -> bool:
+    """Whether the video is there for somebody who stands so in its course, locked perhaps."""
+    return standing.manages or rules.is_open(
         course_status=row.course_status,
         in_curriculum=row.in_curriculum,
         is_enrolled=standing.is_enrolled,
         is_granted=row.is_granted,
     )
-    if not (standing.manages or open_to_others):
-        raise VideoNotFound
-    return row, standing
 
 
 async def video_details(db: Db, actor: Actor, video_id: UUID) -> VideoDetails:

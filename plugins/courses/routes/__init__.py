@@ -4,6 +4,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from plugins.courses.routes import (
     archives,
+    captions,
     categories,
     courses,
     curriculum,
@@ -18,6 +19,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *courses.HANDLERS,
     *publishing.HANDLERS,
     *curriculum.HANDLERS,
+    *captions.HANDLERS,
     *materials.HANDLERS,
     *enrollments.HANDLERS,
     *reviews.HANDLERS,

@@ -20,6 +20,7 @@ from plugins.courses.schemas.texts import (
     VideoType,
     YoutubeId,
 )
+from plugins.media import api as media
 
 MOST_SECTIONS = 500
 MOST_VIDEOS = 2000
@@ -46,11 +47,14 @@ class UpdateSectionRequest(Body, frozen=True, kw_only=True):
 
 
 class CreateVideoRequest(Body, frozen=True, kw_only=True):
-    """A new video: `file_id` for server_upload, `youtube_id` for youtube_private, `video_url` for external."""
+    """A new video: `file_id` for server_upload, `youtube_id` for youtube_private, `video_url` for external.
+
+    How long an uploaded one lasts is known once the server has looked at it, and need not be said then.
+    """
 
     title: Title
     video_type: VideoType
-    duration_seconds: Duration
+    duration_seconds: Duration | None = None
     description: LongText | None = None
     file_id: UUID | None = None
     youtube_id: YoutubeId | None = None
@@ -138,12 +142,19 @@ class SectionDetails(Struct, frozen=True, kw_only=True):
     materials: Sequence[MaterialDetails]
 
 
-class VideoStream(Struct, frozen=True):
-    """Where to watch: a file of ours by a signed address, YouTube's player, or an address elsewhere."""
+class VideoStream(Struct, frozen=True, omit_defaults=True):
+    """Where to watch: ours by signed addresses, as HLS once it is ready, YouTube's player, or an address elsewhere."""
 
     url: str
     expires_at: datetime | None
-    type: Literal["file", "youtube", "external"]
+    type: Literal["hls", "file", "youtube", "external"]
+    fallback_url: str | None = None
+    """An MP4, for players that know no HLS."""
+    poster_url: str | None = None
+    captions: list[media.CaptionTrack] | None = None
+    """Of ours."""
+    watermark: str | None = None
+    """What the player shall show over the video."""
 
 
 class VideoRef(Struct, frozen=True):

@@ -13,6 +13,7 @@ from kernel.errors import TooLarge
 from kernel.ids import new_id
 from kernel.storage import StoredObject, safe_filename
 from plugins.media.actions.pictures import Drawing, drawn_anew
+from plugins.media.actions.processing import begin_processing
 from plugins.media.actions.quotas import check_quota, take_turns
 from plugins.media.actions.renditions import add_rendition
 from plugins.media.actions.uploads import discard_upload, forget_upload, remember_upload
@@ -104,6 +105,8 @@ async def _store(
             await forget_upload(writing, file_id)
             file = await _add_file(writing, actor, file_id, kind, name, content_type, stored)
             await check_quota(writing, actor.id)
+            if kind == "video":
+                await begin_processing(writing, actor, file_id)
             if and_then is not None:
                 await and_then(writing, file_id)
             for thumbnail, part in zip(thumbnails, parts, strict=True):

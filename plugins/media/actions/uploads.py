@@ -49,6 +49,11 @@ async def remember_upload(db: Db, actor: Actor, file_id: UUID, key: str) -> int:
     return left
 
 
+async def remember_object(db: Db, upload_id: UUID, key: str) -> None:
+    """Write down that something is about to be made of a file, which counts for nobody's quota."""
+    await db.run(_REMEMBER, id=upload_id, owner=None, storage_key=key)
+
+
 async def forget_upload(db: Db, file_id: UUID) -> None:
     """Forget an upload in the transaction that makes its file.
 

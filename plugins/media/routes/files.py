@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Request, post, route
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
@@ -11,12 +12,13 @@ from kernel import clock
 from kernel.auth import Actor, requires, signed_in
 from kernel.db import Db
 from kernel.routing import limited
-from kernel.storage import MEDIA_PATH, StoredObject, ranged_response, verify_media_url
-from plugins.media import queries
+from kernel.storage import MEDIA_PATH, MediaGrant, StoredObject, ranged_response, verify_media_url
+from plugins.media import playback, queries
 from plugins.media.actions.files import store_file
-from plugins.media.errors import AddressOfAnother, FileNotFound
+from plugins.media.errors import AddressOfAnother, FileNotFound, ForeignPage
 from plugins.media.forms import FIELD, file_part
 from plugins.media.permissions import UPLOAD_ARCHIVE, UPLOAD_FILE, UPLOAD_IMAGE, UPLOAD_VIDEO
+from plugins.media.rules.hls import composed_part
 from plugins.media.schemas import FileKind, UploadedFile
 from plugins.media.settings import SETTINGS, MediaSettings
 
@@ -106,20 +108,22 @@ async def _upload(
     include_in_schema=False,
 )
 async def read_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> ASGIResponse:
-    """Send a file, or the range that is asked for, to the session that its address was signed for."""
-    key = request.scope["path"].removeprefix(MEDIA_PATH)
-    if not key.startswith(f"{db.tenant_id}/"):
-        raise FileNotFound
-    query = request.scope["query_string"].decode("latin-1")
-    keyring = db.deployment.keyring
-    grant = verify_media_url(keyring, key=key, query=query, tenant_id=db.tenant_id, now=clock.now())
-    if (grant.user_id, grant.session_id) != (actor.user_id, actor.session_id):
-        raise AddressOfAnother
-    served = await queries.served_by_key(db, key)
+    """Send a file, the range that is asked for, or what is composed of a video, to the session of its address."""
+    grant = _granted(request, db, actor)
+    if (part := composed_part(grant.key)) is not None:
+        _check_page(request)
+        answer = await playback.composed_answer(db, actor, grant, part)
+        headers = {"Content-Type": answer.content_type, "Cache-Control": "private, no-store"}
+        return ASGIResponse(
+            body=b"" if request.method == "HEAD" else answer.body,
+            headers={**headers, "X-Content-Type-Options": "nosniff"},
+            is_head_response=request.method == "HEAD",
+        )
+    served = await queries.served_by_key(db, grant.key)
     return ranged_response(
         db.deployment.storage,
         StoredObject(
-            key=key,
+            key=grant.key,
             size_bytes=served.size,
             sha256=served.sha256,
             content_type=grant.content_type,
@@ -130,3 +134,26 @@ async def read_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> AS
         disposition=grant.disposition,
         filename=grant.filename,
     )
+
+
+def _granted(request: Request[Any, Any, Any], db: Db, actor: Actor) -> MediaGrant:
+    """Return what the address allows the session that the request comes from."""
+    key = request.scope["path"].removeprefix(MEDIA_PATH)
+    if not key.startswith(f"{db.tenant_id}/"):
+        raise FileNotFound
+    query = request.scope["query_string"].decode("latin-1")
+    keyring = db.deployment.keyring
+    grant = verify_media_url(keyring, key=key, query=query, tenant_id=db.tenant_id, now=clock.now())
+    if (grant.user_id, grant.session_id) != (actor.user_id, actor.session_id):
+        raise AddressOfAnother
+    return grant
+
+
+def _check_page(request: Request[Any, Any, Any]) -> None:
+    """Refuse pages of other sites, which come with a cookie at best: an app of another origin sends its token."""
+    if "authorization" in request.headers:
+        return
+    origin = request.headers.get("origin", "")
+    is_foreign = bool(origin) and urlsplit(origin).netloc != request.headers.get("host")
+    if is_foreign or request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise ForeignPage

@@ -1,6 +1,6 @@
 """Decides whether a file is a video, and which; only containers that a browser plays are known."""
 
-from typing import Final
+from typing import BinaryIO, Final
 
 EXTENSIONS: Final = {
     "video/mp4": "mp4",
@@ -39,6 +39,22 @@ def major_brand(head: bytes) -> bytes | None:
     if head[4:8] != b"ftyp" or size % 4 or not _FTYP_SMALLEST <= size <= len(head):
         return None
     return head[8:12]
+
+
+def is_progressive(file: BinaryIO) -> bool:
+    """Say whether an MP4 plays while it is being loaded: its index stands in front of its pictures."""
+    start = 0
+    while True:
+        file.seek(start)
+        head = file.read(16)
+        size, kind = int.from_bytes(head[:4]), head[4:8]
+        if kind == b"moov":
+            return True
+        if size == 1:
+            size = int.from_bytes(head[8:])
+        if kind == b"mdat" or size < 8:
+            return False
+        start += size
 
 
 def _iso_type(head: bytes) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 
 from kernel.testing import App, AppFactory, Person, School
 from tests.plugins.media.conftest import form, mp4, picture, read, upload
+from tests.plugins.media.films import film, lines, playback
 from tests.plugins.media.test_media_resuming import begun, send
 from tests.s3 import S3Server, s3_server
 
@@ -94,3 +95,19 @@ async def test_a_bucket_that_is_away_is_503_with_a_time_to_come_back(app_with: A
 
     assert (refused.status_code, refused.json()["code"]) == (503, "kernel.storage_unavailable")
     assert refused.headers["retry-after"] == "5"
+
+
+async def test_segments_of_a_video_come_from_the_bucket(school: School, instructor: Person) -> None:
+    file = await upload(instructor, film(seconds=7))
+    await school.settle()
+    master = await lines(instructor, school, (await playback(school, instructor, file)).url)
+    variant = await lines(instructor, school, master[4])
+    size, start = [line for line in variant if line.startswith("#EXT-X-BYTERANGE")][-1].partition(":")[2].split("@")
+    redirect = await read(instructor, school, variant[-2])
+    assert redirect.status_code == 302
+    async with httpx.AsyncClient() as browser:
+        span = {"Range": f"bytes={start}-{int(start) + int(size) - 1}"}
+        part = await browser.get(redirect.headers["location"], headers=span)
+    assert (part.status_code, len(part.content), part.headers["content-type"]) == (206, int(size), "video/mp2t")
+    storage: Any = school.deployment.storage
+    assert len([key async for key in storage.list_keys(f"{school.id}/")]) == 4
