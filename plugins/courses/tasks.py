@@ -42,12 +42,12 @@ async def _expire(context: TaskContext, _payload: NoPayload) -> None:
 EXPIRE = Task(name="courses.expire_enrollments", payload=NoPayload, work=_expire, schedule="*/5 * * * *")
 
 
-async def _remove_failed_imports(db: Db, _payload: NoPayload) -> None:
-    await remove_failed_imports(db)
+async def _remove_failed_imports(context: TaskContext, _payload: NoPayload) -> None:
+    await remove_failed_imports(context)
 
 
 REMOVE_FAILED_IMPORTS = Task(
-    name="courses.remove_failed_imports", payload=NoPayload, handle=_remove_failed_imports, schedule="40 * * * *"
+    name="courses.remove_failed_imports", payload=NoPayload, work=_remove_failed_imports, schedule="40 * * * *"
 )
 TASKS = (RECOUNT, EXPIRE, EXPORT, IMPORT, REMOVE_FAILED_IMPORTS)
 

@@ -1,8 +1,9 @@
 """The door for other plugins: tell what uses files, find, sign, store, pack and unpack them, show videos."""
 
-from plugins.media.actions.archives import ToPack, archive_entries, entry_bytes, packed, remove_files
+from plugins.media.actions.archives import ToPack, archive_entries, entry_bytes, packed
 from plugins.media.actions.captions import delete_captions, put_captions
 from plugins.media.actions.files import store_file
+from plugins.media.actions.removal import remove_files
 from plugins.media.errors import ArchiveDamaged, CaptionsNotFound, FileNotFound
 from plugins.media.file_uses import FileUse
 from plugins.media.permissions import may_upload

@@ -71,7 +71,11 @@ _REMEMBER = insert(ImportedFile).values(
 )
 _REMEMBERED = select(ImportedFile.name, ImportedFile.file_id).where(ImportedFile.import_id == _IMPORT)
 _FORGET = delete(ImportedFile).where(ImportedFile.import_id == _IMPORT)
-_LEFT = select(ImportedFile.file_id).where(ImportedFile.created_at < bindparam("before", type_=DateTime(timezone=True)))
+_FORGET_LEFT = (
+    delete(ImportedFile)
+    .where(ImportedFile.created_at < bindparam("before", type_=DateTime(timezone=True)))
+    .returning(ImportedFile.file_id)
+)
 _CATEGORY = select(CourseCategory.id).where(CourseCategory.slug == bindparam("slug"))
 _ADD_COURSE = (
     insert_or_not(Course)
@@ -141,11 +145,12 @@ async def begin_import(db: Db, actor: Actor, file_id: UUID) -> UUID:
     return await enqueue(db, IMPORT, order, owner=actor, dedupe_key=str(file_id))
 
 
-async def remove_failed_imports(db: Db) -> int:
-    """Remove the files of imports that have not become a course in a day; return how many there were."""
-    left = await db.values(_LEFT, before=clock.now() - LEFT_AFTER)
-    await media.remove_files(db, left)
-    return len(left)
+async def remove_failed_imports(context: TaskContext) -> None:
+    """Remove the files of imports that have not become a course in a day."""
+    async with context.transaction() as db:
+        left = await db.values(_FORGET_LEFT, before=clock.now() - LEFT_AFTER)
+    async with context.transaction() as db:
+        await media.remove_files(db, left)
 
 
 async def _import(context: TaskContext, order: CourseToImport) -> Imported:

@@ -4,18 +4,17 @@ Which archives are harmless is decided in `rules.archives`, from their list alon
 """
 
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
-from uuid import UUID
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from msgspec import Struct
-from sqlalchemy import ARRAY, DateTime, Uuid, any_, bindparam, delete
+from sqlalchemy import DateTime, bindparam, select
 
 from kernel import clock
 from kernel.db import Db
-from plugins.media.actions.uploads import remove_objects
+from plugins.media.actions.removal import remove_files
 from plugins.media.errors import ArchiveDamaged
 from plugins.media.rules.archives import LOCAL_HEAD_BYTES, STORED, TAIL_BYTES, Entry, listed, local_bytes
 from plugins.media.schemas import FileRef
@@ -23,11 +22,8 @@ from plugins.media.tables import File
 
 KEPT_FOR = timedelta(days=1)
 _PIECE_BYTES = 256 * 1024
-_REMOVE = delete(File).where(File.id == any_(bindparam("ids", type_=ARRAY(Uuid)))).returning(File.id, File.storage_key)
-_REMOVE_OLD = (
-    delete(File)
-    .where(File.kind == "archive", File.created_at < bindparam("before", type_=DateTime(timezone=True)))
-    .returning(File.id, File.storage_key)
+_OLD = select(File.id).where(
+    File.kind == "archive", File.created_at < bindparam("before", type_=DateTime(timezone=True))
 )
 
 
@@ -37,11 +33,6 @@ class ToPack(Struct, frozen=True):
     name: str
     size: int
     chunks: AsyncGenerator[bytes, None]
-
-
-class _Removed(Struct, frozen=True):
-    id: UUID
-    storage_key: str
 
 
 class _Outlet:
@@ -124,23 +115,9 @@ async def entry_bytes(db: Db, file: FileRef, entry: Entry) -> AsyncGenerator[byt
         raise ArchiveDamaged
 
 
-async def remove_files(db: Db, ids: Iterable[UUID]) -> None:
-    """Remove files that nothing points at, first from the table and then from the storage; for work that is undone.
-
-    Commits by itself.
-    """
-    async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
-        removed = await writing.rows(_Removed, _REMOVE, ids=list(ids))
-    for each in removed:
-        await remove_objects(db, each.id, each.storage_key)
-
-
 async def remove_old_archives(db: Db) -> int:
     """Remove archives of more than a day ago: whoever wanted what is in them has unpacked or fetched it."""
-    removed = await db.rows(_Removed, _REMOVE_OLD, before=clock.now() - KEPT_FOR)
-    for each in removed:
-        await remove_objects(db, each.id, each.storage_key)
-    return len(removed)
+    return await remove_files(db, await db.values(_OLD, before=clock.now() - KEPT_FOR))
 
 
 async def _bytes(db: Db, file: FileRef, start: int, end: int) -> bytes:

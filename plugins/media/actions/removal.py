@@ -4,6 +4,7 @@ A file that something uses is never deleted, and none at all while plugins that 
 is left when even that task has failed for good is found by `lost_objects`.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -82,6 +83,25 @@ async def delete_unused_files(context: TaskContext) -> int:
                 log.info("file.kept", file_id=str(file_id), reason=error.detail)
         after = unused[-1]
     return deleted
+
+
+async def remove_files(db: Db, ids: Iterable[UUID]) -> int:
+    """Delete files of work that is undone, or over; those stay to which somebody points. Return how many went.
+
+    Commits by itself, a file at a time.
+    """
+    removed = 0
+    for file_id in ids:
+        try:
+            async with db.deployment.database.transaction(db.origin, db.tenant) as writing:
+                stored = await writing.row(StoredFile, _LOCK, file=file_id, owner=None)
+                if stored is not None:
+                    with rows_pointing_here(FileInUse):
+                        removed += await writing.run(_DELETE, file=file_id)
+                    await enqueue(writing, REMOVE_BYTES, stored)
+        except FileInUse:
+            log.info("file.kept", file_id=str(file_id), reason=FileInUse.title)
+    return removed
 
 
 async def _delete(db: Db, file_id: UUID, owner_id: UUID | None) -> None:

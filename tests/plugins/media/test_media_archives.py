@@ -156,9 +156,21 @@ async def test_an_archive_is_no_material(school: School, instructor: Person) -> 
     assert (answer.status_code, answer.json()["code"]) == (404, "media.file_not_found")
 
 
+async def test_what_somebody_points_at_stays(school: School, instructor: Person, leftovers: Leftovers) -> None:
+    file = await upload(instructor, b"Read me.", kind="file")
+    course = (await instructor.post("/courses", json={"title": "Saws"})).json()
+    material = {"course_id": course["id"], "title": "All", "file_id": file["id"]}
+    assert (await instructor.post("/materials", json=material)).status_code == 201
+    async with school.db() as db:
+        assert await api.remove_files(db, [UUID(file["id"])]) == 0
+    await school.settle()
+    assert await leftovers(school) == (1, 1, 0)
+
+
 async def test_undone_work_leaves_nothing(school: School, instructor: Person, leftovers: Leftovers) -> None:
     kept, undone = await upload(instructor, mp4()), await upload(instructor, mp4())
     async with school.db() as db:
-        await api.remove_files(db, [UUID(undone["id"])])
+        assert await api.remove_files(db, [UUID(undone["id"])]) == 1
+    await school.settle()
     assert await leftovers(school) == (1, 1, 0)
     assert (await read(instructor, school, kept["url"])).status_code == 200
