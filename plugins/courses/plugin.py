@@ -15,7 +15,8 @@ from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
 from plugins.auth.api import FileSection
-from plugins.courses import demo, large_demo
+from plugins.courses import large_demo
+from plugins.courses.demo import steps as demo
 from plugins.courses.events import EVENTS
 from plugins.courses.file_sections import FILE_SECTIONS
 from plugins.courses.file_uses import FILE_USES

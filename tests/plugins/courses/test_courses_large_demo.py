@@ -6,6 +6,7 @@ from sqlalchemy import text
 from kernel.testing import School
 from plugins.auth import large_demo as students
 from plugins.courses import large_demo
+from plugins.courses.demo import steps
 from tests.plugins.courses.conftest import Deliver
 from tests.plugins.courses.test_courses_demo import seed
 
@@ -51,7 +52,9 @@ async def _load(school: School) -> None:
 async def test_counters_of_what_was_loaded_are_right_and_nothing_is_loaded_twice(
     school: School, deliver: Deliver
 ) -> None:
-    await seed(school, "auth", "courses")
+    await seed(school, "auth")
+    async with school.db() as db:
+        await steps.make_categories(db)
     await deliver()
     await _load(school)
     async with school.db() as db:

@@ -1,0 +1,128 @@
+"""What the demonstration's school is made of, as `school.json` tells it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from plugins.courses.rules import slug_of
+from plugins.courses.schemas.texts import CourseStatus, Level
+
+_SHARES = (0.5, 1.0, 1.0, 0.15, 0.8, 0.0, 1.0, 0.35)
+"""How much of a course its students have watched, one after the other."""
+_STEP_TO_NEXT = 7
+"""From the first student of a course to the first of the next one; without a divisor that the students' number has."""
+
+
+class Category(Struct, frozen=True):
+    """A shelf."""
+
+    name: str
+    icon: str
+    description: str
+
+
+class Lesson(Struct, frozen=True, array_like=True):
+    """A video; those of the same length look alike."""
+
+    title: str
+    seconds: int
+
+
+class Chapter(Struct, frozen=True):
+    """A section."""
+
+    title: str
+    lessons: tuple[Lesson, ...]
+
+
+class Material(Struct, frozen=True, kw_only=True):
+    """A sheet to print, a table of these rows, or a link."""
+
+    title: str
+    kind: Literal["worksheet", "table", "link"]
+    url: str | None = None
+    rows: tuple[str, ...] = ()
+
+
+class Review(Struct, frozen=True, array_like=True):
+    """What a student says, and what the instructor answers."""
+
+    rating: int
+    comment: str | None
+    reply: str | None
+
+
+class Note(Struct, frozen=True, array_like=True):
+    """What a reviewer says of a part."""
+
+    target: str
+    text: str
+
+
+class CoursePlan(Struct, frozen=True, kw_only=True):
+    """A course, how long it has been there, and how many are in it."""
+
+    title: str
+    instructor: str
+    category: str
+    short_description: str
+    description: str
+    chapters: tuple[Chapter, ...]
+    days_ago: int
+    students: int
+    slug: str | None = None
+    level: Level = "beginner"
+    language: str = "en"
+    price: str = "0"
+    requires_code: bool = False
+    max_students: int | None = None
+    is_featured: bool = False
+    state: CourseStatus = "published"
+    materials: tuple[Material, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    reason: str = ""
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def own_slug(self) -> str:
+        """By which it is found again."""
+        return self.slug or slug_of(self.title)
+
+    @property
+    def lessons(self) -> list[Lesson]:
+        """All of them, in their order."""
+        return [lesson for chapter in self.chapters for lesson in chapter.lessons]
+
+
+class Attendance(Struct, frozen=True):
+    """A student in a course: since when, and how many seconds of it they have watched."""
+
+    email: str
+    days_ago: float
+    seconds: int
+
+
+class SchoolPlan(Struct, frozen=True):
+    """All of it; the first student is the one whose account is printed."""
+
+    students: tuple[str, ...]
+    categories: tuple[Category, ...]
+    courses: tuple[CoursePlan, ...]
+
+    def attendances(self, course: CoursePlan) -> Iterator[Attendance]:
+        """Yield who is in a course, the earliest first; the printed student has courses left to redeem codes for."""
+        number = self.courses.index(course)
+        students = self.students[1:] if course.requires_code else self.students
+        whole = sum(lesson.seconds for lesson in course.lessons)
+        for place in range(course.students):
+            yield Attendance(
+                students[(number * _STEP_TO_NEXT + place) % len(students)],
+                course.days_ago * (1 - (place + 0.5) / course.students),
+                round(whole * _SHARES[(number + place) % len(_SHARES)]),
+            )
+
+
+SCHOOL = msgspec.json.decode((Path(__file__).parent / "school.json").read_bytes(), type=SchoolPlan)
