@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import beacons, deliveries, growth, sign_ins, tenants
+from benchmarks import beacons, deliveries, files, growth, sign_ins, tenants
 from benchmarks.alone import idle_memory, second_start
 from benchmarks.cores import Cores, pin, shared_out
 from benchmarks.lab import running_lab
@@ -27,6 +27,7 @@ NAMES = (
     *tenants.NAMES,
     *deliveries.NAMES,
     *sign_ins.NAMES,
+    *files.NAMES,
     *growth.NAMES,
     "memory",
     "start",
@@ -102,6 +103,8 @@ def _in_the_lab(
             yield from deliveries.deliveries(settings, folder, cores, tell=tell)
         if not set(names).isdisjoint(sign_ins.NAMES):
             yield from sign_ins.sign_ins(settings, folder, cores, rounds=options.rounds, tell=tell)
+        if wanted := tuple(name for name in files.NAMES if name in names):
+            yield from files.large_files(settings, folder, cores, names=wanted, rounds=options.rounds, tell=tell)
         if "memory" in names:
             yield from idle_memory(settings, folder, cores.server, tell)
 
