@@ -41,7 +41,7 @@ INLINE_TYPES = frozenset(
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 _FILENAME_MAX = 200
-_REVERSING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # would show "exe.mp4" for "4pm.exe"
+_REVERSING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # would show "exe.mp4" for "4pm.exe"
 _SEPARATORS = re.compile(r"[/\\]")
 _UNQUOTABLE = re.compile(r'["%\\]')
 
