@@ -4,6 +4,7 @@ from plugins.auth.actions.new_accounts import add_user, create_user
 from plugins.auth.actions.notices import tell
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.file_sections import FileSection
+from plugins.auth.notification_kinds import NotificationKind
 from plugins.auth.permissions import ROLES, Role
 from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, user_ids_by_role, users_by_id
 from plugins.auth.schemas.texts import Email, PersonName
@@ -14,6 +15,7 @@ __all__ = [
     "CreateUserRequest",
     "Email",
     "FileSection",
+    "NotificationKind",
     "PersonName",
     "RegisteredPerson",
     "Role",

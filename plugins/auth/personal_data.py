@@ -79,7 +79,9 @@ _INSTRUCTOR = select(
     InstructorProfile.specialization, InstructorProfile.qualification, InstructorProfile.experience_years
 ).where(InstructorProfile.user_id == _USER)
 _ERASE_INSTRUCTOR = delete(InstructorProfile).where(InstructorProfile.user_id == _USER)
-_PREFERENCES = select(UserPreferences.locale, UserPreferences.theme).where(UserPreferences.user_id == _USER)
+_PREFERENCES = select(UserPreferences.locale, UserPreferences.theme, UserPreferences.notifications).where(
+    UserPreferences.user_id == _USER
+)
 _ERASE_PREFERENCES = delete(UserPreferences).where(UserPreferences.user_id == _USER)
 _TOKENS = (
     select(UserToken.purpose, UserToken.email, UserToken.issued_at, UserToken.expires_at)
@@ -102,6 +104,7 @@ class KeptPreferences(Struct, frozen=True):
 
     locale: str | None
     theme: str
+    notifications: dict[str, dict[str, bool]]
 
 
 class KeptToken(Struct, frozen=True):

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Computed, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.tables import NormalisedText, one_of, secret_column, table_base, tenant_reference, tenant_unique
@@ -122,6 +123,9 @@ class UserPreferences(Base):
     user_id: Mapped[UUID]
     locale: Mapped[str | None] = mapped_column(comment="null: the tenant's own")
     theme: Mapped[str] = mapped_column(server_default=text("'system'"))
+    notifications: Mapped[dict[str, dict[str, bool]]] = mapped_column(
+        JSONB(), server_default=text("'{}'::jsonb"), comment="by kind and channel: whether it is told"
+    )
 
 
 class UserToken(Base):

@@ -1,6 +1,7 @@
 """What those who hand out codes are mailed."""
 
 from kernel.mail import MailTemplate
+from plugins.auth.api import NotificationKind
 
 CODE_PAUSED = MailTemplate(
     name="codes.code_paused",
@@ -34,3 +35,4 @@ Here you see the code and who tried it, and can lift the pause or deactivate the
     },
 )
 MAIL_TEMPLATES = (CODE_PAUSED,)
+KINDS = (NotificationKind(name=CODE_PAUSED.name, title="A code for your course was paused"),)

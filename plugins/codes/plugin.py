@@ -14,11 +14,12 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
+from plugins.auth.api import NotificationKind
 from plugins.codes.demo import STEPS
 from plugins.codes.events import EVENTS
 from plugins.codes.key_uses import KEY_USES
 from plugins.codes.listeners import LISTENERS
-from plugins.codes.mails import MAIL_TEMPLATES
+from plugins.codes.mails import KINDS, MAIL_TEMPLATES
 from plugins.codes.permissions import PERMISSIONS
 from plugins.codes.personal_data import PERSONAL_DATA
 from plugins.codes.routes import ROUTES
@@ -92,3 +93,9 @@ def seed_demo() -> Sequence[DemoStep]:
 def register_personal_data() -> Sequence[PersonalData]:
     """Return what is kept about people."""
     return PERSONAL_DATA
+
+
+@hookimpl(optionalhook=True)
+def register_notification_kinds() -> Sequence[NotificationKind]:
+    """Return what people are told of and may do without."""
+    return KINDS

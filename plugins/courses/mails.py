@@ -1,6 +1,7 @@
 """What authors and reviewers of courses are mailed."""
 
 from kernel.mail import MailTemplate
+from plugins.auth.api import NotificationKind
 
 _NAME = {"first_name": "the first name of whoever gets the mail", "course": "the title of the course"}
 _LINK = {"link": "the page of the course"}
@@ -90,3 +91,8 @@ Here you can change it and submit it again. It shows which part each note belong
     samples={"course": "Chairs", "reason": "The sound is missing.", "notes": "- Say more in the title."},
 )
 MAIL_TEMPLATES = (COURSE_SUBMITTED, COURSE_APPROVED, COURSE_SENT_BACK)
+KINDS = (
+    NotificationKind(name=COURSE_SUBMITTED.name, title="A course waits for your review"),
+    NotificationKind(name=COURSE_APPROVED.name, title="Your course was approved"),
+    NotificationKind(name=COURSE_SENT_BACK.name, title="Your course was sent back"),
+)

@@ -14,14 +14,14 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
-from plugins.auth.api import FileSection
+from plugins.auth.api import FileSection, NotificationKind
 from plugins.courses import large_demo
 from plugins.courses.demo import steps as demo
 from plugins.courses.events import EVENTS
 from plugins.courses.file_sections import FILE_SECTIONS
 from plugins.courses.file_uses import FILE_USES
 from plugins.courses.listeners import LISTENERS
-from plugins.courses.mails import MAIL_TEMPLATES
+from plugins.courses.mails import KINDS, MAIL_TEMPLATES
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.personal_data import PERSONAL_DATA
 from plugins.courses.queries.videos import may_watch_file
@@ -115,3 +115,9 @@ def register_file_sections() -> Sequence[FileSection]:
 def register_video_shows() -> Sequence[VideoShow]:
     """Return who may watch the videos of courses."""
     return (VideoShow("courses.videos", may_watch_file),)
+
+
+@hookimpl(optionalhook=True)
+def register_notification_kinds() -> Sequence[NotificationKind]:
+    """Return what people are told of and may do without."""
+    return KINDS

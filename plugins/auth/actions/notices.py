@@ -12,6 +12,8 @@ from plugins.auth.queries.recipients import recipient_by_id
 async def tell(db: Db, user_id: UUID, template: MailTemplate, **values: str) -> None:
     """Mail a notice to an account's owner; what changed stays changed where no mail can reach them.
 
+    Whoever has chosen not to be told of it (`register_notification_kinds`) is not.
+
     Args:
         db: The transaction.
         user_id: Of the account; nobody is told where there is none.
@@ -19,7 +21,7 @@ async def tell(db: Db, user_id: UUID, template: MailTemplate, **values: str) -> 
         values: Of its placeholders besides `first_name`; `link` leads to a new password unless it is given.
     """
     account = await recipient_by_id(db, user_id)
-    if account is None:
+    if account is None or not account.wants(template.name):
         return
     given = {"first_name": account.first_name, "link": db.tenant.url(FORGOT_PAGE), **values}
     try:

@@ -8,11 +8,18 @@ from sqlalchemy import Uuid, and_, bindparam, func, select
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
 from kernel.errors import NotFound
-from plugins.auth.schemas.preferences import Preferences, Theme
+from kernel.tenancy import Tenant
+from plugins.auth.notification_kinds import NotificationKind
+from plugins.auth.schemas.preferences import Channel, NotificationPreference, Preferences, Theme
 from plugins.auth.tables import UserPreferences, UserProfile
 
 _CHOSEN = (
-    select(UserPreferences.locale, UserProfile.timezone, func.coalesce(UserPreferences.theme, "system").label("theme"))
+    select(
+        UserPreferences.locale,
+        UserProfile.timezone,
+        func.coalesce(UserPreferences.theme, "system").label("theme"),
+        UserPreferences.notifications,
+    )
     .select_from(UserProfile)
     .outerjoin(
         UserPreferences,
@@ -28,6 +35,13 @@ class Chosen(Struct, frozen=True):
     locale: str | None
     timezone: str
     theme: Theme
+    notifications: dict[str, dict[Channel, bool]] | None
+
+
+def kinds_of(tenant: Tenant) -> list[NotificationKind]:
+    """Return of what people of a tenant are told, in the order of their names."""
+    kinds = [each.item for each in tenant.contributions("register_notification_kinds")]
+    return sorted(kinds, key=lambda kind: str(kind.name))
 
 
 async def preferences(db: Db, user_id: UUID) -> Preferences:
@@ -42,4 +56,9 @@ async def preferences(db: Db, user_id: UUID) -> Preferences:
     school = db.tenant.setting(GENERAL, GeneralSettings)
     # The tenant may have given a language up since.
     locale = chosen.locale if chosen.locale in school.locales else school.locale
-    return Preferences(locale, chosen.timezone, chosen.theme)
+    wanted = chosen.notifications or {}
+    notifications = [
+        NotificationPreference(kind.name, kind.title, {"mail": wanted.get(kind.name, {}).get("mail", True)})
+        for kind in kinds_of(db.tenant)
+    ]
+    return Preferences(locale, chosen.timezone, chosen.theme, notifications)

@@ -21,6 +21,7 @@ _RECIPIENT = (
         UserProfile.last_name,
         UserPreferences.locale,
         User.is_operator,
+        UserPreferences.notifications,
     )
     .join(UserProfile, and_(UserProfile.user_id == User.id, UserProfile.tenant_id == User.tenant_id))
     .outerjoin(UserPreferences, and_(UserPreferences.user_id == User.id, UserPreferences.tenant_id == User.tenant_id))
@@ -45,6 +46,12 @@ class Recipient(Struct, frozen=True):
     """The language that they have chosen."""
     is_operator: bool
     """Their links open every tenant, so this tenant's administrators must neither read their mails nor word them."""
+    notifications: dict[str, dict[str, bool]] | None
+    """What they have chosen to be told of, by kind and channel."""
+
+    def wants(self, kind: str) -> bool:
+        """Whether they are mailed something that they could do without."""
+        return (self.notifications or {}).get(kind, {}).get("mail", True)
 
 
 async def recipient(db: Db, user_id: UUID) -> Recipient:

@@ -87,11 +87,14 @@ async def test_one_and_thirty_devices_cost_the_same(school: School, query_count:
 async def test_preferences_are_the_schools_until_somebody_chooses(new_school: SchoolFactory) -> None:
     school = await new_school(settings={"general": {"locale": "ar", "locales": ["en", "ar"]}})
     student = await school.person("student")
-    assert (await student.get("/users/me/preferences")).json() == {"locale": "ar", "timezone": "UTC", "theme": "system"}
+    own = (await student.get("/users/me/preferences")).json()
+    kinds = own.pop("notifications")
+    assert own == {"locale": "ar", "timezone": "UTC", "theme": "system"}
+    assert [each["kind"] for each in kinds if each["channels"] == {"mail": True}] == sorted(e["kind"] for e in kinds)
     changed = await student.patch("/users/me/preferences", json={"locale": "en", "timezone": "Asia/Dubai"})
-    assert changed.json() == {"locale": "en", "timezone": "Asia/Dubai", "theme": "system"}
+    assert changed.json() == {**own, "locale": "en", "timezone": "Asia/Dubai", "notifications": kinds}
     changed = await student.patch("/users/me/preferences", json={"theme": "dark", "locale": None})
-    assert changed.json() == {"locale": "ar", "timezone": "Asia/Dubai", "theme": "dark"}
+    assert changed.json() == {"locale": "ar", "timezone": "Asia/Dubai", "theme": "dark", "notifications": kinds}
     assert (await student.get("/users/me")).json()["timezone"] == "Asia/Dubai"
 
 
@@ -101,13 +104,16 @@ async def test_preferences_are_the_schools_until_somebody_chooses(new_school: Sc
         ({"locale": "tlh"}, "locale"),
         ({"timezone": "Mars/Olympus"}, "timezone"),
         ({"theme": "pink"}, "theme"),
+        ({"notifications": {"auth.password_changed": {"mail": False}}}, "notifications.auth.password_changed"),
         ({"user_id": "x"}, "user_id"),
     ],
 )
-async def test_preference_that_there_is_not_is_named(student: Person, change: dict[str, str], field: str) -> None:
+async def test_preference_that_there_is_not_is_named(student: Person, change: dict[str, object], field: str) -> None:
     answer = await student.patch("/users/me/preferences", json=change)
     assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (400, [field])
-    assert (await student.get("/users/me/preferences")).json() == {"locale": "en", "timezone": "UTC", "theme": "system"}
+    own = (await student.get("/users/me/preferences")).json()
+    own.pop("notifications")
+    assert own == {"locale": "en", "timezone": "UTC", "theme": "system"}
 
 
 async def test_mails_come_in_the_language_that_somebody_chose(

@@ -216,3 +216,24 @@ async def test_nobody_is_mailed_about_their_own_doing(school: School, admin: Per
     await ask(admin, "POST", f"{course.path}/approve")
     await school.settle()
     assert await mailbox.mails(admin.email) == []
+
+
+async def test_whoever_has_chosen_so_is_not_mailed(
+    school: School, instructor: Person, admin: Person, mailbox: Mailbox
+) -> None:
+    off = {"notifications": {"courses.course_approved": {"mail": False}}}
+    chosen = await ask(instructor, "PATCH", "/users/me/preferences", json=off)
+    told = {each["kind"]: each["channels"]["mail"] for each in chosen["notifications"]}
+    assert [kind for kind, is_told in told.items() if not is_told] == ["courses.course_approved"]
+    # Another choice leaves that one alone.
+    other = {"notifications": {"courses.course_submitted": {"mail": True}}, "theme": "dark"}
+    await ask(instructor, "PATCH", "/users/me/preferences", json=other)
+    course = await submitted(instructor)
+    await ask(admin, "POST", f"{course.path}/reject", json={"reason": "Too short."})
+    await ask(instructor, "POST", f"{course.path}/submit")
+    await ask(admin, "POST", f"{course.path}/approve")
+    await school.settle()
+    assert ["needs some changes" in mail.subject for mail in await mailbox.mails(instructor.email)] == [True]
+    await school.switch_off("courses")
+    own = await ask(instructor, "GET", "/users/me/preferences")
+    assert [each["kind"] for each in own["notifications"] if each["kind"].startswith("courses.")] == []
