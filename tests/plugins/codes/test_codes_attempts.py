@@ -24,6 +24,7 @@ _ADD = insert(RedemptionAttempt).values(
     {name: bindparam(name) for name in ("code_id", "user_id", "ip_address", "outcome", "attempted_at")}
 )
 _EXPIRE = update(AccessCode).where(AccessCode.id == bindparam("code")).values(expires_at=bindparam("at"))
+_DISOWN = update(AccessCode).where(AccessCode.id == bindparam("code")).values(instructor_id=None)
 _EVENTS = (
     select(func.count())
     .select_from(Outbox)
@@ -173,6 +174,20 @@ async def test_an_expired_code_is_paused_and_told_of_too(
     assert (await classroom.detail(code))["paused_until"] is not None
     async with classroom.school.deployment.operator_session(None, "test") as db:
         assert await db.value(_EVENTS, tenant=classroom.school.id) == 1
+
+
+async def test_nobody_is_told_of_a_pause_where_nobody_owns_the_code(
+    classroom: Classroom, bound: dict[str, Any], strangers: list[Person], mailbox: Mailbox
+) -> None:
+    async with classroom.school.db() as db:
+        await db.run(_DISOWN, code=UUID(bound["id"]))
+    for each in strangers:
+        await refusal(each, bound)
+
+    await classroom.school.settle()
+
+    assert (await classroom.admin.get(f"/access-codes/{bound['id']}")).json()["state"] == "paused"
+    assert await mailbox.mails(classroom.instructor.email) == []
 
 
 async def test_the_owner_lifts_a_pause_and_the_next_stranger_does_not_bring_it_back(

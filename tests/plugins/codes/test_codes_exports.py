@@ -197,7 +197,7 @@ async def test_a_card_speaks_the_schools_language_and_names_its_days(
     general = {"name": "Café 7", "locale": locale, "timezone": "Africa/Cairo"}
     classroom = await new_classroom(await new_school(settings={"general": general}))
     code = await classroom.code(max_uses=2, access_days=30, expires_at="2030-01-01T23:00:00Z")
-    once = await classroom.code(type="single_use")
+    once, endless = await classroom.code(type="single_use"), await classroom.code(type="unlimited")
     drawn: list[Card] = []
 
     async def drawing(_draw: object, cards: list[Card]) -> bytes:
@@ -209,6 +209,7 @@ async def test_a_card_speaks_the_schools_language_and_names_its_days(
     address = classroom.school.tenant.url(f"/redeem#code={code['code']}")
     assert drawn[0] == Card("Café 7", "Tables and chairs", code["code"], address, note)
     assert (drawn[1].code, len(drawn[1].note.split())) == (once["code"], 4 if locale == "en" else 3)
+    assert (drawn[2].code, drawn[2].note) == (endless["code"], "")
 
 
 def test_a_page_holds_24_cards_in_any_script() -> None:
