@@ -40,7 +40,7 @@ async def test_batches_find_their_instructor_and_forgotten_codes_go_with_the_rev
         await upgrade(url, [CHAIN])
         assert await drift(url, [CHAIN]) == []
         await connection.execute("SET ROLE collegium_operator")
-        assert await connection.fetch("SELECT id FROM codes.access_codes") == [(UUID(kept["id"]),)]
+        assert await connection.fetchval("SELECT array_agg(id) FROM codes.access_codes") == [UUID(kept["id"])]
         batches = await connection.fetch("SELECT id, instructor_id FROM codes.code_batches")
         owners = {row["id"]: row["instructor_id"] for row in batches}
         assert owners == {UUID(kept["batch_id"]): classroom.instructor.id, UUID(forgotten["batch_id"]): None}
