@@ -199,6 +199,8 @@ def _reference_problems(archive: CourseArchive) -> Iterator[FieldError]:
             yield FieldError(where, f"There is no file of this name and of the kind {' or '.join(fitting)}.")
     used = {name for _, name, _ in references}
     for number, file in enumerate(archive.files):
+        if file.captions and file.kind != "video":
+            yield FieldError(f"files[{number}].captions", "Only a video has captions.")
         if file.name not in used:
             yield FieldError(f"files[{number}].name", "Nothing in the course uses this file.")
 

@@ -7,7 +7,7 @@ from plugins.media.actions.removal import remove_files
 from plugins.media.errors import ArchiveDamaged, CaptionsNotFound, FileNotFound
 from plugins.media.file_uses import FileUse
 from plugins.media.permissions import may_upload
-from plugins.media.playback import captions_of, video_duration, video_playback
+from plugins.media.playback import caption_texts, captions_of, video_duration, video_playback
 from plugins.media.queries import (
     file_by_id,
     file_to_use,
@@ -19,7 +19,16 @@ from plugins.media.queries import (
 )
 from plugins.media.rules.archives import Entry
 from plugins.media.rules.captions import MOST_CHARACTERS as MOST_CAPTION_CHARACTERS
-from plugins.media.schemas import CaptionRef, CaptionTrack, FileKind, FileRef, Playback, RenditionRef, SignedUrl
+from plugins.media.schemas import (
+    CaptionRef,
+    CaptionText,
+    CaptionTrack,
+    FileKind,
+    FileRef,
+    Playback,
+    RenditionRef,
+    SignedUrl,
+)
 from plugins.media.settings import most_bytes, shows_watermark
 from plugins.media.showing import VideoShow
 
@@ -27,6 +36,7 @@ __all__ = [
     "MOST_CAPTION_CHARACTERS",
     "ArchiveDamaged",
     "CaptionRef",
+    "CaptionText",
     "CaptionTrack",
     "CaptionsNotFound",
     "Entry",
@@ -40,6 +50,7 @@ __all__ = [
     "ToPack",
     "VideoShow",
     "archive_entries",
+    "caption_texts",
     "captions_of",
     "delete_captions",
     "entry_bytes",

@@ -4,12 +4,12 @@ Playlists, keys and captions lie under no storage key. They are asked for by add
 other bytes are, and the addresses in a playlist are signed for the same session and until the same moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Uuid, bindparam, exists, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, select
 
 from kernel.auth import Actor
 from kernel.db import Db
@@ -19,7 +19,7 @@ from plugins.media import keys, queries
 from plugins.media.errors import CaptionsNotFound, FileNotFound, MayNotWatch
 from plugins.media.rules import hls
 from plugins.media.rules.hls import Segments, VariantRow
-from plugins.media.schemas import CaptionRef, CaptionTrack, Playback, RenditionRef
+from plugins.media.schemas import CaptionRef, CaptionText, CaptionTrack, Playback, RenditionRef
 from plugins.media.settings import SETTINGS, MediaSettings
 from plugins.media.tables import Caption, File, Video, VideoVariant
 
@@ -40,6 +40,11 @@ _SEGMENTS = select(VideoVariant.storage_key, VideoVariant.durations_ms, VideoVar
 )
 _KEY = select(Video.hls_key, File.owner_id).join(File, File.id == Video.file_id).where(Video.file_id == _FILE)
 _CAPTIONS = select(Caption.language, Caption.label).where(Caption.file_id == _FILE).order_by(Caption.language)
+_TEXTS = (
+    select(Caption.file_id, Caption.language, Caption.content)
+    .where(Caption.file_id == any_(bindparam("files", type_=ARRAY(Uuid))))
+    .order_by(Caption.file_id, Caption.language)
+)
 _CAPTION = select(Caption.content).where(Caption.file_id == _FILE, Caption.language == bindparam("language"))
 _VTT_TYPE = f"{hls.CAPTIONS_TYPE}; charset=utf-8"
 
@@ -71,6 +76,12 @@ async def video_duration(db: Db, file_id: UUID) -> int | None:
 async def captions_of(db: Db, file_id: UUID) -> list[CaptionRef]:
     """Return in which languages there are captions."""
     return await db.rows(CaptionRef, _CAPTIONS, file=file_id)
+
+
+async def caption_texts(db: Db, file_ids: Iterable[UUID]) -> list[CaptionText]:
+    """Return all captions of these videos, with what they say."""
+    wanted = list(file_ids)
+    return await db.rows(CaptionText, _TEXTS, files=wanted) if wanted else []
 
 
 async def video_playback(db: Db, actor: Actor, file_id: UUID) -> Playback:

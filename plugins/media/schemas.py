@@ -114,6 +114,14 @@ class CaptionRef(Struct, frozen=True):
     label: str
 
 
+class CaptionText(Struct, frozen=True):
+    """What is said in a video, in one language, as WebVTT."""
+
+    file_id: UUID
+    language: str
+    content: str
+
+
 class CaptionTrack(CaptionRef, frozen=True):
     """Captions with an address of WebVTT, for one session."""
 

@@ -28,6 +28,7 @@ LISTS: tuple[tuple[str, str, str, int], ...] = (
     ("auth_providers", "/auth/providers", "student", 3),
     ("categories_list", "/categories", "student", MANY),
     ("code_batches_list", "/access-codes/batches", "instructor", MANY),
+    ("code_batches_redemptions", "/access-codes/batches/{batch}/redemptions", "instructor", MANY),
     ("courses_list", "/courses?sort=title", "student", MANY),
     ("courses_reviews", "/courses/{course}/reviews", "instructor", MANY),
     ("courses_sections", "/courses/{course}/sections", "student", MANY),
@@ -64,15 +65,15 @@ async def _course(school: School, author: Person, students: list[Person]) -> Cou
     return course
 
 
-async def _code(author: Person, students: list[Person]) -> str:
-    """Make a course behind codes, many batches of codes, and one code that many have redeemed; return its id."""
+async def _code(author: Person, students: list[Person]) -> dict[str, Any]:
+    """Make a course behind codes, many batches of codes, and one code that many have redeemed; return it."""
     closed = await published(author, requires_code=True)
     order = {"course_id": str(closed.id), "type": "unlimited"}
     batches = [await ask(author, "POST", "/access-codes/generate", status=201, json=order) for _ in range(MANY)]
-    code = batches[0]["items"][0]
+    code: dict[str, Any] = batches[0]["items"][0]
     for student in students:
         await ask(student, "POST", "/access-codes/redeem", json={"code": code["code"]})
-    return str(code["id"])
+    return code
 
 
 async def _fail(school: School, owner: Person) -> None:
@@ -118,7 +119,8 @@ async def test_a_page_of_many_costs_as_much_as_one_of_one(
         other = await published(author, title=f"Course {number}")
         await ask(people["student"], "POST", f"{other.path}/enroll", status=201)
         await upload(author, b"Read me.", "notes.txt", kind="file")
-    places = {"course": str(course.id), "code": await _code(author, students)}
+    code = await _code(author, students)
+    places = {"course": str(course.id), "code": code["id"], "batch": code["batch_id"]}
     await _fail(school, people["admin"])
     await _sign_in(school, people["student"])
     await _add_passkeys(school, author)

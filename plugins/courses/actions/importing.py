@@ -287,6 +287,9 @@ async def _make_course(db: Db, order: CourseToImport, archive: CourseArchive, fi
         materials += [_material(order.course_id, section_id, each, files) for each in section.materials]
     await db.run_many(_ADD_VIDEO, videos)
     await db.run_many(_ADD_MATERIAL, materials)
+    for each in archive.files:
+        for said in each.captions:
+            await media.put_captions(db, files[each.name].id, said.language, said.content.encode())
     await db.run(_FORGET, import_id=order.course_id)
     await publish(db, CurriculumChanged(course_id=order.course_id))
 

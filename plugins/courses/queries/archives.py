@@ -13,6 +13,7 @@ from plugins.courses.queries.viewing import owned
 from plugins.courses.schemas.archived import (
     FORMAT,
     VERSION,
+    ArchivedCaptions,
     ArchivedCategory,
     ArchivedCourse,
     ArchivedFile,
@@ -166,6 +167,7 @@ async def exported_course(db: Db, course_id: UUID, owner: UUID | None) -> Export
     materials = await db.rows(_MaterialRow, _MATERIALS, course=course_id)
     wanted = [course.cover_file_id, *(each.file_id for each in videos), *(each.file_id for each in materials)]
     files = await media.files_by_id(db, {file_id for file_id in wanted if file_id is not None})
+    captions = await media.caption_texts(db, files)
     # In the order in which they are needed first, so that the same course gives the same archive.
     order = dict.fromkeys(file_id for file_id in wanted if file_id is not None and file_id in files)
     names = {file_id: _entry_name(number, files[file_id]) for number, file_id in enumerate(order, 1)}
@@ -175,7 +177,7 @@ async def exported_course(db: Db, course_id: UUID, owner: UUID | None) -> Export
         course=_course(course, names),
         sections=[_section(section, videos, materials, names) for section in sections],
         materials=_materials([each for each in materials if each.section_id is None], names),
-        files=[_file(name, files[file_id]) for file_id, name in names.items()],
+        files=[_file(name, files[file_id], captions) for file_id, name in names.items()],
     )
     return ExportedCourse(course.slug, archive, {name: files[file_id] for file_id, name in names.items()})
 
@@ -185,10 +187,15 @@ def _entry_name(number: int, file: media.FileRef) -> str:
     return f"files/{number}.{extension}"
 
 
-def _file(name: str, file: media.FileRef) -> ArchivedFile:
+def _file(name: str, file: media.FileRef, captions: Sequence[media.CaptionText]) -> ArchivedFile:
     if file.kind == "archive":
         raise ValueError("no part of a course is an archive")
-    return ArchivedFile(name=name, kind=file.kind, filename=file.filename, size=file.size, sha256=file.sha256)
+    said = [
+        ArchivedCaptions(language=each.language, content=each.content) for each in captions if each.file_id == file.id
+    ]
+    return ArchivedFile(
+        name=name, kind=file.kind, filename=file.filename, size=file.size, sha256=file.sha256, captions=said
+    )
 
 
 def _course(row: _CourseRow, names: dict[UUID, str]) -> ArchivedCourse:

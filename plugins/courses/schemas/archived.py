@@ -40,6 +40,13 @@ class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all that an archive says: a field that this version does not know is an error."""
 
 
+class ArchivedCaptions(_Part, frozen=True, kw_only=True):
+    """What is said in a video, in one language, as WebVTT."""
+
+    language: Annotated[str, Meta(min_length=2, max_length=35)]
+    content: Annotated[str, Meta(min_length=1, max_length=900_000)]
+
+
 class ArchivedFile(_Part, frozen=True, kw_only=True):
     """An entry of the archive; its size in bytes, its hash in hexadecimal; its sender called it `filename`."""
 
@@ -48,6 +55,7 @@ class ArchivedFile(_Part, frozen=True, kw_only=True):
     filename: Annotated[str, Meta(max_length=255)]
     size: Annotated[int, Meta(ge=1, le=2**40)]
     sha256: Sha256
+    captions: Annotated[Sequence[ArchivedCaptions], Meta(max_length=50)] = ()
 
 
 class ArchivedVideo(_Part, frozen=True, kw_only=True):

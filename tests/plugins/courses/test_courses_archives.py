@@ -30,6 +30,7 @@ from tests.plugins.media.conftest import Leftovers, leftovers, mp4, picture, rea
 
 __all__ = ["leftovers"]
 
+VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nThe saw.\n"
 DRAFT = {"status": "draft", "is_published": False, "published_at": None, "submitted_at": None}
 OTHER_IDS = {"file_id", "thumbnail_url", "instructor", "category", "sha256"}
 
@@ -76,6 +77,8 @@ async def course(instructor: Person, admin: Person) -> Course:
     category = await ask(admin, "POST", "/categories", status=201, json={"name": "Wood"})
     cover = await upload(instructor, picture(), kind="image")
     await ask(instructor, "PATCH", made.path, json={"category_id": category["id"], "cover_file_id": cover["id"]})
+    said: dict[str, Any] = {"content": VTT, "headers": {"Content-Type": "text/vtt"}}
+    await ask(instructor, "PUT", f"{made.videos[0]}/captions/ar", **said)
     await made.add_video(
         section=made.sections[0], video_type="youtube_private", video_url=None, youtube_id="abcdef-123"
     )
@@ -106,6 +109,8 @@ async def test_a_course_is_equal_in_another_school_and_its_videos_play(
     plan = next(each for each in new[1] if each["file_id"])
     address = await ask(reader, "GET", f"/materials/{plan['id']}/download")
     assert (await read(reader, other_school, address["url"])).content == mp4()
+    (said,) = stream["captions"]
+    assert (said["language"], (await read(reader, other_school, said["url"])).text) == ("ar", VTT)
     # And once more, from there: the archive is the same but for the picture, which each import draws anew.
     again = await exported(other_school, Course(reader, {"id": made}))
     assert _manifest((await read(reader, other_school, again["url"])).content) == _manifest(archive)
@@ -243,6 +248,10 @@ WRONG: dict[str, tuple[bytes, str]] = {
     "too large": (course_archive(files(1, size=20 * 1024**2)), "files[1].size"),
     "named twice": (course_archive(files(0, name="files/3.txt")), "files[0].name"),
     "file of no use": (course_archive(manifest(materials=[])), "files[2].name"),
+    "captions of a picture": (
+        course_archive(files(1, captions=[{"language": "en", "content": VTT}])),
+        "files[1].captions",
+    ),
     "cover is no picture": (
         course_archive(manifest(course={"title": "C", "cover": "files/3.txt"})),
         "course.cover",
@@ -299,6 +308,7 @@ async def test_encrypted_archives_and_bombs_are_refused(instructor: Person) -> N
 
 HTML = b"<!doctype html><script>alert(1)</script>"
 HARMFUL: dict[str, tuple[bytes, str]] = {
+    "captions that are none": (course_archive(files(0, captions=[{"language": "en", "content": "<b>"}])), "aptions"),
     "another hash": (course_archive(files(2, sha256="0" * 64)), "Its SHA-256 is another one."),
     "HTML as a file": (
         course_archive(
