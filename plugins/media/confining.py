@@ -35,7 +35,8 @@ def main(cpu_s: str, file_bytes: str, *command: str) -> None:
         import ctypes  # import: optional-dependency
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
-    os.execv(command[0], command)  # noqa: S606  # nosec B606 - the command is ours
+    # The command is ours.
+    os.execv(command[0], command)  # noqa: S606  # nosec B606
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -277,6 +278,26 @@ async def test_ffmpeg_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert _working_in(tmp_path) == []
+
+
+async def test_ffmpeg_ends_with_its_worker(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys; from pathlib import Path; from plugins.media.actions.transcoding import run_ffmpeg\n"
+        "async def told(_done_ms): print('begun', flush=True)\n"
+        "endless = ('-re', '-f', 'lavfi', '-i', 'testsrc2=s=160x120:d=1000', '-f', 'null', '-')\n"
+        "asyncio.run(run_ffmpeg(Path(sys.argv[1]), endless, cpu_s=100, told=told))"
+    )
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    stdout: Any = worker.stdout
+    assert await asyncio.wait_for(stdout.readline(), 30) == b"begun\n"
+    assert len(_working_in(tmp_path)) == 1
+    worker.kill()
+    await worker.wait()
+    async with asyncio.timeout(10):
+        while _working_in(tmp_path):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
