@@ -10,14 +10,11 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
-from kernel.problems import UnsupportedMedia
 from kernel.replicas import reads_only
 from plugins.courses.actions import captions
 from plugins.courses.permissions import EDIT
 from plugins.courses.queries.streams import video_captions
 from plugins.media import api as media
-
-_TYPES = ("text/vtt", "application/x-subrip", "text/plain")
 
 
 @dataclass
@@ -27,7 +24,9 @@ class CaptionsOperation(Operation):
     def __post_init__(self) -> None:
         """Add the body to what Litestar has found out."""
         text = Schema(type=OpenAPIType.STRING, max_length=media.MOST_CAPTION_CHARACTERS)
-        self.request_body = RequestBody({each: OpenAPIMediaType(schema=text) for each in _TYPES}, required=True)
+        self.request_body = RequestBody(
+            {each: OpenAPIMediaType(schema=text) for each in captions.CONTENT_TYPES}, required=True
+        )
 
 
 @get("/videos/{video_id:uuid}/captions", guards=[public], opt=reads_only(), operation_id="videos_captions")
@@ -46,9 +45,8 @@ async def put_captions(
     request: Request[Any, Any, Any], db: Db, actor: Actor, video_id: UUID, language: str
 ) -> media.CaptionRef:
     """Give a video captions in a language: WebVTT or SubRip, in UTF-8."""
-    if request.content_type[0] not in _TYPES:
-        raise UnsupportedMedia(f"Send the captions as {_TYPES[0]}, {_TYPES[1]} or {_TYPES[2]}.")
-    return await captions.put_captions(db, actor, video_id, language, await request.body())
+    sent = captions.Sent(request.content_type[0], await request.body())
+    return await captions.put_captions(db, actor, video_id, language, sent)
 
 
 @delete(

@@ -57,7 +57,7 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("GET", "/videos/{open_video}/captions", None, "401 200 200 200 200 200 404"),
     ("GET", "/videos/{draft_video}/captions", None, "401 404 404 200 404 200 404"),
     # Those of the table are not on this server, so captions are refused to who may give them.
-    ("PUT", "/videos/{open_video}/captions/{language}", None, "401 403 403 415 415 415 415"),
+    ("PUT", "/videos/{open_video}/captions/{language}", None, "401 403 403 409 404 409 404"),
     ("DELETE", "/videos/{open_video}/captions/{language}", None, "401 403 403 409 404 409 404"),
     ("GET", "/videos/{open_video}/stream", None, "401 403 200 200 403 200 404"),
     ("GET", "/videos/{draft_video}/stream", None, "401 404 404 200 404 200 404"),
