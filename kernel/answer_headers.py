@@ -7,7 +7,8 @@ from kernel.settings import Settings
 Header = tuple[bytes, bytes]
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "frame-src https://www.youtube-nocookie.com"
 )
 _DEFAULTS: Mapping[str, str] = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",

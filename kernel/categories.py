@@ -29,8 +29,8 @@ class GeneralSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description="The logo: an https address, or a path of this site.",
         ),
     ] = ""
-    primary_colour: Annotated[Colour, Meta(description="Of buttons and links: #rrggbb, in small letters.")] = "#1f4f8b"
-    accent_colour: Annotated[Colour, Meta(description="Of what stands out.")] = "#b4540a"
+    primary_colour: Annotated[Colour, Meta(description="Of buttons and links: #rrggbb, in small letters.")] = "#0a6565"
+    accent_colour: Annotated[Colour, Meta(description="Of what stands out.")] = "#f2a635"
     locale: Annotated[Locale, Meta(description="The language of pages and mails when nobody chose another.")] = "en"
     locales: Annotated[
         tuple[Locale, ...], Meta(min_length=1, max_length=50, description="The languages that people may choose.")
@@ -98,6 +98,7 @@ class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     redeem_per_minute: Annotated[PerMinute, Meta(description="Tries to redeem a code, by address and by user.")] = 5
     upload_per_minute: Annotated[PerMinute, Meta(description="Uploads, and mails to try mail out.")] = 10
     progress_per_minute: Annotated[PerMinute, Meta(description="Reports of what was watched.")] = 30
+    page_per_minute: Annotated[PerMinute, Meta(description="Pages that a browser shows.")] = 300
     media_per_minute: Annotated[PerMinute, Meta(description="Parts of files.")] = 600
 
 

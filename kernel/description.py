@@ -10,7 +10,8 @@ from inspect import signature
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from kernel.problems import MEDIA_TYPE, Problem
+from kernel.problem_pages import Problem
+from kernel.problems import MEDIA_TYPE
 
 _REFUSALS: Mapping[int, str] = {
     400: "The request is not valid; `errors` names the fields.",

@@ -281,6 +281,7 @@ def _limits(door: str, rates: RateLimits, claims: AccessClaims | None, line: str
         "api": rates.api_per_minute,
         "upload": rates.upload_per_minute,
         "progress": rates.progress_per_minute,
+        "page": rates.page_per_minute,
         "media": rates.media_per_minute,
     }
     return [Limit(f"{door}:{caller}", "log" if door == "upload" else "gcra", per_minute[door])]

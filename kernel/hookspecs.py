@@ -19,6 +19,7 @@ from kernel.identity import Identity
 from kernel.key_uses import KeyUse
 from kernel.mail.wording import MailTemplate
 from kernel.personal_data import PersonalData
+from kernel.problem_pages import ProblemPage
 from kernel.settings import SettingsSpec
 from kernel.tasks import Task
 
@@ -94,6 +95,11 @@ def register_identity() -> Identity | None:
     """Return how sessions are found in the database; exactly one plugin of a deployment does."""
 
 
+@hookspec(firstresult=True)
+def register_problem_page() -> ProblemPage | None:
+    """Return what draws a refusal as a page for browsers; at most one plugin of a deployment does."""
+
+
 @hookspec
 def seed_demo() -> Sequence[DemoStep]:  # type: ignore[empty-body]
     """Return `DemoStep`s that make demonstration data through the plugin's own actions."""
@@ -111,5 +117,6 @@ def register_hookspecs() -> ModuleType:  # type: ignore[empty-body]
     Each begins with `register_`, takes nothing and says that it returns `Sequence[...]` of one class. Whoever does not
     require the plugin implements it with `@hookimpl(optionalhook=True)`, and gives mappings of the class's fields
     where it cannot import the class. If the class has a `name`, it is a dotted one, prefixed by whoever contributes.
-    What acts for a tenant is given by `db.tenant.contributions(hook)`.
+    What acts for a tenant is given by `db.tenant.contributions(hook)`. An item whose `route` is a handler brings that
+    route, outside of the API and as the contributor's own: it is guarded, and gone where the contributor does not act.
     """

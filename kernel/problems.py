@@ -1,4 +1,7 @@
-"""Errors as `application/problem+json` (RFC 9457): every exception becomes one answer, here and nowhere else."""
+"""Errors as `application/problem+json` (RFC 9457): every exception becomes one answer, here and nowhere else.
+
+To a browser that asks for a page it is drawn by the plugin that has pages (`kernel.problem_pages`).
+"""
 
 import re
 from collections.abc import Sequence
@@ -14,6 +17,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from kernel.db import Contended, DatabaseUnavailable
 from kernel.errors import Conflict, DomainError, FieldError, Invalid, NotFound, TooLarge
+from kernel.problem_pages import Problem, wants_page
 
 log = structlog.get_logger(__name__)
 
@@ -60,18 +64,6 @@ class InternalFault(DomainError):
     title = "Something went wrong on our side. The request id helps us to find it."
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=False):
-    """The body of every refusal."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[FieldError]
-    request_id: str
-
-
 def field_error(message: str) -> FieldError:
     """Return msgspec's message as a field's path and a sentence."""
     place = _PLACE.search(message)
@@ -106,7 +98,19 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
         request_id=request_id,
     )
     headers = {"Cache-Control": "no-store", **domain.headers}
+    if wants_page(request) and (page := _drawn(request, problem)) is not None:
+        page.headers.update(headers)
+        return page
     return Response(msgspec.json.encode(problem), status_code=domain.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _drawn(request: Request[Any, Any, Any], problem: Problem) -> Response[Any] | None:
+    draw = request.app.state.deployment.registry.problem_page
+    try:
+        return draw(request, problem) if draw is not None else None
+    except Exception as error:
+        log.error("problem_page.failed", path=request.scope["path"], exc_info=error)
+        return None
 
 
 def _as_asked(request: Request[Any, Any, Any], errors: Sequence[FieldError]) -> list[FieldError]:

@@ -34,6 +34,7 @@ from kernel.mail.kernel_mails import KERNEL_MAILS
 from kernel.mail.wording import MailTemplate
 from kernel.personal_data import KERNEL_PERSONAL_DATA, PersonalData
 from kernel.plugin import Contribution, LoadedPlugin, PluginError, acting, in_order, why, with_requirements
+from kernel.problem_pages import ProblemPage
 from kernel.revisions import MigrationChain
 from kernel.settings import SettingsSpec
 from kernel.task_runs import RETRY_TASKS, VIEW_TASKS
@@ -87,16 +88,17 @@ class Registry:
         self.mail_templates: Mapping[str, MailTemplate] = {each.name: each for each in templates}
         self.demo_steps: tuple[DemoStep, ...] = self._gather("seed_demo", DemoStep, "demonstration step")
         self.commands, self.command_plugins = self._commands()
+        self.offered_hooks = self._hooks.offered
+        self.hook_specifications = self._hooks.specifications
+        self._contributions = self._hooks.contributions()
         self.routes = self._routes("register_routes")
-        self.root_routes = self._routes("register_root_routes")
+        self.root_routes = self._root_routes()
         known = frozenset(permission.name for permission in self.permissions)
         check_routes(self.plugins, {API: self.routes, "": self.root_routes}, known)
         self.kept = self._kept()
         self.identity_plugin = ""
         self.identity = self._identity()
-        self.offered_hooks = self._hooks.offered
-        self.hook_specifications = self._hooks.specifications
-        self._contributions = self._hooks.contributions()
+        self.problem_page = self._problem_page()
 
     def migration_chains(self) -> tuple[MigrationChain, ...]:
         """Return the kernel's chain and each plugin's, in the order in which they are applied."""
@@ -175,6 +177,29 @@ class Registry:
         for plugin, handler in self._hooks.items(hook):
             handlers.setdefault(plugin.name, []).append(handler)
         return handlers
+
+    def _root_routes(self) -> Mapping[str, Sequence[HTTPRouteHandler]]:
+        """Return what stands outside of the API, and the routes that contributions bring, each its contributor's."""
+        handlers = {name: list(given) for name, given in self._routes("register_root_routes").items()}
+        by_name = {plugin.name: plugin for plugin in self.plugins}
+        for contributed in self._contributions.values():
+            for each in contributed:
+                try:
+                    route = getattr(each.item, "route", None)
+                except Exception as error:
+                    raise by_name[each.plugin].broken(f"{each.item!r} makes no route: {error}.") from error
+                if isinstance(route, HTTPRouteHandler):
+                    handlers.setdefault(each.plugin, []).append(route)
+        return handlers
+
+    def _problem_page(self) -> ProblemPage | None:
+        found: ProblemPage | None = None
+        owner = ""
+        for plugin, answer in self._hooks.answers("register_problem_page"):
+            if found is not None:
+                raise plugin.broken(f"it draws refusals as pages, and so does {owner!r}; only one plugin may.")
+            found, owner = answer, plugin.name
+        return found
 
     def _rebuilds(self) -> dict[str, Task[NoPayload]]:
         found: dict[str, Task[NoPayload]] = {}

@@ -2,11 +2,13 @@
 
 from plugins.auth.actions.new_accounts import add_user, create_user
 from plugins.auth.actions.notices import tell
+from plugins.auth.cookies import may_refresh
 from plugins.auth.events import RegisteredPerson, SessionsChanged, UserRegistered
 from plugins.auth.file_sections import FileSection
 from plugins.auth.notification_kinds import NotificationKind
 from plugins.auth.permissions import ROLES, Role
 from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, user_ids_by_role, users_by_id
+from plugins.auth.queries.viewers import Viewer, viewer
 from plugins.auth.schemas.texts import Email, PersonName
 from plugins.auth.schemas.users import CreateUserRequest, UserRef
 
@@ -22,11 +24,14 @@ __all__ = [
     "SessionsChanged",
     "UserRef",
     "UserRegistered",
+    "Viewer",
     "add_user",
     "create_user",
     "emails_by_id",
+    "may_refresh",
     "tell",
     "user_ids_by_email",
     "user_ids_by_role",
     "users_by_id",
+    "viewer",
 ]

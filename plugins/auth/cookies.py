@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from litestar.datastructures import Cookie
 
-from kernel.door import access_cookie_name
+from kernel.door import Arrival, access_cookie_name
 from plugins.auth.actions.sessions import Tokens
 
 REFRESH_COOKIE = "collegium_refresh"
@@ -16,6 +16,11 @@ BROWSER_S = 10 * 60
 def refresh_cookie_name(*, secure: bool) -> str:
     """Return the name of the cookie with the refresh token; `__Host-` wherever the browser sees https."""
     return f"__Host-{REFRESH_COOKIE}" if secure else REFRESH_COOKIE
+
+
+def may_refresh(arrival: Arrival) -> bool:
+    """Whether a browser without a living access token has something to get a new one for."""
+    return bool(arrival.cookie(refresh_cookie_name(secure=arrival.is_secure)))
 
 
 def mfa_cookie_name(*, secure: bool) -> str:

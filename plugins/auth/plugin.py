@@ -1,7 +1,8 @@
 """The manifest of auth and what it registers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -24,6 +25,7 @@ from plugins.auth.identity import Accounts
 from plugins.auth.key_uses import KEY_USES
 from plugins.auth.listeners import LISTENERS
 from plugins.auth.mails import TEMPLATES
+from plugins.auth.pages import NAVIGATION, PAGES, SLOTS
 from plugins.auth.permissions import PERMISSIONS
 from plugins.auth.personal_data import PERSONAL_DATA
 from plugins.auth.routes import ROUTES
@@ -116,3 +118,21 @@ def register_mail_templates() -> Sequence[MailTemplate]:
 def register_hookspecs() -> ModuleType:
     """Return the hook by which others contribute to the files of students and instructors."""
     return hookspecs
+
+
+@hookimpl(optionalhook=True)
+def register_pages() -> Sequence[Mapping[str, Any]]:
+    """Return the pages of accounts, where the portal is."""
+    return PAGES
+
+
+@hookimpl(optionalhook=True)
+def register_navigation() -> Sequence[Mapping[str, Any]]:
+    """Return how they are reached."""
+    return NAVIGATION
+
+
+@hookimpl(optionalhook=True)
+def register_slots() -> Sequence[Mapping[str, Any]]:
+    """Return what accounts add to the dashboard."""
+    return SLOTS

@@ -20,7 +20,7 @@ async def test_api_tells_what_there_is_and_what_the_caller_may(lab: Process) -> 
             "name": "North",
             "logo_url": "",
             "primary_colour": "#00ff00",
-            "accent_colour": "#b4540a",
+            "accent_colour": "#f2a635",
             "locale": "en",
             "locales": ["en", "ar"],
             "timezone": "UTC",

@@ -29,7 +29,14 @@ CATALOGUE = {
     "courses_videos", "sections_get", "videos_captions", "videos_get",
 }  # fmt: skip
 """Open to all where the tenant shows its catalogue, which it does not unless it says so."""
+PAGES = {
+    "page_forgot_password", "page_home", "page_invitation", "page_offline", "page_register", "page_reset_password",
+    "page_sign_in", "page_verify_email", "page_without_script", "portal_file", "portal_manifest", "portal_theme",
+    "portal_worker",
+}  # fmt: skip
+"""Open to all: the school's home, the ways in, and what they load."""
 LETS_WAIT = {
+    "page_profile_security",
     "auth_mfa_get", "auth_passkey_options", "auth_passkeys_create", "auth_passkeys_delete", "auth_passkeys_list",
     "auth_passkeys_update", "auth_recovery_codes", "auth_totp_begin", "auth_totp_confirm", "auth_totp_remove",
 }  # fmt: skip
@@ -79,7 +86,7 @@ async def test_strangers_are_refused_wherever_it_is_not_written_otherwise(
     deployment: Deployment, school: School
 ) -> None:
     client = await school.client()
-    tried = doors(deployment, lambda handler: handler.operation_id not in SIGN_IN)
+    tried = doors(deployment, lambda handler: handler.operation_id not in SIGN_IN | PAGES)
     found = await outcomes(client, school.host, tried)
     assert len(found) > 50
     assert {name: status for name, status in found.items() if status[0] != 401} == {}
@@ -118,4 +125,4 @@ async def test_session_that_waits_for_a_second_factor_may_only_get_one(
 
 def test_what_is_open_to_all_is_written_down(deployment: Deployment) -> None:
     found = {name for name, _, _ in doors(deployment, is_public)}
-    assert found == SIGN_IN | CATALOGUE
+    assert found == SIGN_IN | CATALOGUE | PAGES

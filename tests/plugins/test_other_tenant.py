@@ -167,7 +167,15 @@ LISTS = (
     "/files",
     "/users/me/identities",
 )
+PAGES = {
+    "page_home", "page_dashboard", "page_design", "page_offline", "page_without_script", "page_sign_in", "page_register",
+    "page_forgot_password", "page_reset_password", "page_invitation", "page_verify_email", "page_profile",
+    "page_profile_security", "page_profile_devices", "page_profile_preferences", "portal_theme", "portal_manifest",
+    "portal_worker", "portal_file",
+}  # fmt: skip
+"""None of them names a row; files are every school's."""
 NO_IDS = {
+    *PAGES,
     "api_describe", "audit_logs_list", "audit_logs_export", "plugins_list", "roles_list", "settings_get",
     "settings_update", "settings_schema", "settings_public", "tasks_list", "tasks_failures", "tasks_retry",
     "tenants_list", "tenants_create",

@@ -1,0 +1,10 @@
+"""The pages of accounts, for the portal's hooks; auth does without the portal where there is none."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plugins.auth.pages import entrances, own_account, people
+
+PAGES: Sequence[Mapping[str, Any]] = (*entrances.PAGES, *own_account.PAGES)
+NAVIGATION: Sequence[Mapping[str, Any]] = own_account.NAVIGATION
+SLOTS: Sequence[Mapping[str, Any]] = people.SLOTS

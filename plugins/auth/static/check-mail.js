@@ -1,0 +1,8 @@
+// After a mail was asked for: says so in place, and offers to send it once more.
+document.addEventListener("mail-sent", (event) => {
+  const after = document.querySelector("[data-after]");
+  document.querySelector("[data-before]").hidden = true;
+  after.hidden = false;
+  after.querySelector("[name=email]").value = event.detail.form.elements.email.value;
+  after.querySelector("h1").focus();
+});

@@ -1,0 +1,38 @@
+// Second factors: the app's QR code, new passkeys, recovery codes shown once.
+import { ApiProblem } from "../portal/api.js";
+import { openDialog, toast } from "../portal/ui.js";
+import { make, showWhereUsable } from "./passkey.js";
+
+const find = (selector) => document.querySelector(selector);
+
+function showCodes(codes) {
+  for (const each of document.querySelectorAll("dialog[open]")) each.close("");
+  if (!codes?.length) {
+    location.reload();
+    return;
+  }
+  find("[data-codes]").textContent = codes.join("\n");
+  const dialog = find("#show-codes");
+  openDialog(dialog).then(() => location.reload());
+}
+
+document.addEventListener("totp-begun", ({ detail: { answer, form } }) => {
+  form.closest("dialog").close("");
+  form.reset();
+  const drawn = new DOMParser().parseFromString(answer.qr_svg, "image/svg+xml").documentElement;
+  find("[data-qr]").replaceChildren(document.importNode(drawn, true));
+  find("[data-secret]").textContent = answer.secret;
+  openDialog(find("#confirm-totp"));
+});
+document.addEventListener("codes-made", ({ detail: { answer } }) => showCodes(answer.recovery_codes));
+document.addEventListener("passkey-begun", async ({ detail: { answer, form } }) => {
+  form.closest("dialog").close("");
+  form.reset();
+  try {
+    const made = await make(answer.public_key, navigator.userAgentData?.platform || navigator.platform || "Passkey");
+    showCodes(made.recovery_codes);
+  } catch (problem) {
+    if (problem instanceof ApiProblem) toast(problem.message, { kind: "bad" });
+  }
+});
+showWhereUsable();

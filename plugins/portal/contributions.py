@@ -1,0 +1,129 @@
+"""What a plugin gives to the portal: pages, entries of the navigation, fillings of slots.
+
+Whoever does not require the portal gives mappings of the same fields. Where a plugin does not act for a tenant, what it
+gave is not there: a page's route is the contributor's own, the rest is asked of `Tenant.contributions`.
+"""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from typing import Any, Literal, TypeAlias, get_type_hints
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from kernel.auth import Actor, Permission, public, requires, signed_in
+from kernel.db import Db
+from kernel.replicas import reads_only
+from plugins.portal.drawing import Shown, draw
+
+PageAccess: TypeAlias = Permission | Literal["public", "signed_in"]
+Access: TypeAlias = Permission | Literal["public", "visitor", "signed_in"]
+"""Who sees something; a visitor is whoever is not signed in."""
+Area = Literal["learn", "teach", "admin", "account"]
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """A page: GET alone; what it changes goes through the API.
+
+    Args:
+        path: Outside of the API, with Litestar's parameters: `/courses/{slug:str}`.
+        handler: Asks for what a route handler may ask for (`db`, `actor`, parameters) and returns the name of a
+            template with its values, or a `Response` such as a redirect.
+        access: The permission that it needs, `signed_in` or `public`; without one the plugin does not start.
+        slots: Those that its template shows; they are filled before it is drawn.
+        opt: As that of a route: open to restricted sessions, credentials ignored.
+    """
+
+    path: str
+    handler: Callable[..., Awaitable[Shown]]
+    access: PageAccess
+    slots: tuple[str, ...] = ()
+    opt: Mapping[str, Any] = {}
+
+    @property
+    def route(self) -> HTTPRouteHandler:
+        """The route by which the kernel mounts the page, as one of its contributor."""
+        name = re.sub(r"\W+", "_", re.sub(r":\w+", "", self.path)).strip("_") or "home"
+        handler = get(
+            self.path,
+            guards=[_guard(self.access)],
+            opt={"door": "page", **reads_only(), **self.opt},
+            operation_id=f"page_{name}",
+            include_in_schema=False,
+            media_type="text/html",
+        )
+        return handler(self._answering())
+
+    def _answering(self) -> Callable[..., Awaitable[Response[Any]]]:
+        asked = inspect.signature(self.handler).parameters
+
+        @wraps(self.handler)
+        async def answer(**given: Any) -> Response[Any]:
+            shown = await self.handler(**{name: value for name, value in given.items() if name in asked})
+            return await draw(given["request"], given["db"], given["actor"], shown, self.slots)
+
+        ours = {"request": Request[Any, Any, Any], "db": Db, "actor": Actor}
+        kinds = {**get_type_hints(self.handler, include_extras=True), **ours, "return": Response[Any]}
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+            for name, kind in ours.items()
+            if name not in asked
+        ]
+        vars(answer)["__signature__"] = inspect.Signature([*asked.values(), *added])
+        answer.__annotations__ = kinds
+        return answer
+
+
+class NavigationEntry(Struct, frozen=True, kw_only=True):
+    """A place in the navigation.
+
+    Args:
+        id: Dotted, `plugin.thing`.
+        area: `learn` is the top bar, `teach` and `admin` the side of the staff, `account` the menu of the person.
+        group: The heading under which it stands at the side; none when empty.
+        label: In English, as the catalogues translate it.
+        icon: The name of one of the portal's icons.
+        path: Where it leads.
+        order: Smaller ones come first, among groups too.
+        access: Who sees it.
+        count: What waits there, shown beside the label.
+    """
+
+    id: str
+    area: Area
+    label: str
+    icon: str
+    path: str
+    access: Access
+    group: str = ""
+    order: int = 100
+    count: Callable[[Db, Actor], Awaitable[int]] | None = None
+
+
+class SlotFilling(Struct, frozen=True, kw_only=True):
+    """A part of somebody else's page.
+
+    Args:
+        slot: Where, such as `dashboard.main` (docs/writing-pages.md lists them).
+        fill: Gets the database, the actor and what the page is about (its value `subject`), and returns a template,
+            which finds its values in `part`, or None for nothing.
+        access: Who sees it.
+        order: Smaller ones come first.
+    """
+
+    slot: str
+    fill: Callable[[Db, Actor, Any], Awaitable[tuple[str, Mapping[str, Any]] | None]]
+    access: Access
+    order: int = 100
+
+
+def _guard(access: PageAccess) -> Any:
+    if isinstance(access, Permission):
+        return requires(access)
+    guards = {"public": public, "signed_in": signed_in}
+    if access not in guards:
+        raise ValueError(f"its access is {access!r}, and must be a permission, 'signed_in' or 'public'")
+    return guards[access]

@@ -1,0 +1,96 @@
+"""How numbers, dates and sizes are written: in the reader's language and time zone, by Babel.
+
+What depends on the zone (`day`, `instant`, `ago`) works where the shell is known: in templates, not within macros.
+"""
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal, format_percent
+from jinja2 import Environment, pass_context, pass_environment
+from jinja2.runtime import Context
+
+from kernel import clock
+
+_STEPS = ("kB", "MB", "GB", "TB")
+_RECENT_DAYS = 7
+
+
+def _language(environment: Environment) -> Locale:
+    return Locale.parse(str(environment.globals["locale"]), sep="-")
+
+
+def _locale(context: Context) -> Locale:
+    return Locale.parse(context["shell"].locale, sep="-")
+
+
+@pass_environment
+def number(environment: Environment, value: float) -> str:
+    """Return a number with the separators of the language."""
+    return format_decimal(value, locale=_language(environment))
+
+
+@pass_environment
+def percent(environment: Environment, value: float) -> str:
+    """Return a share of 100 as a percentage."""
+    return format_percent(value / 100, locale=_language(environment))
+
+
+@pass_context
+def day(context: Context, value: date | datetime) -> str:
+    """Return a date, of an instant that of the reader's zone."""
+    if isinstance(value, datetime):
+        value = value.astimezone(ZoneInfo(context["shell"].timezone))
+    return format_date(value, "medium", locale=_locale(context))
+
+
+@pass_context
+def instant(context: Context, value: datetime) -> str:
+    """Return an instant with its time, in the reader's zone."""
+    zone = ZoneInfo(context["shell"].timezone)
+    return format_datetime(value, "medium", tzinfo=zone, locale=_locale(context))
+
+
+@pass_context
+def ago(context: Context, value: datetime) -> str:
+    """Return how long ago something was if that is less than a week, else its date."""
+    since = clock.now() - value
+    if since.days >= _RECENT_DAYS or since.total_seconds() < 0:
+        return str(day(context, value))
+    return format_timedelta(-since, add_direction=True, locale=_locale(context))
+
+
+@pass_environment
+def size(environment: Environment, size_bytes: int) -> str:
+    """Return a number of bytes in kB, MB, ..."""
+    value, unit = size_bytes / 1000, _STEPS[0]
+    for unit in _STEPS:
+        if value < 1000 or unit == _STEPS[-1]:
+            break
+        value /= 1000
+    return f"{format_decimal(round(value, 1 if value < 10 else 0), locale=_language(environment))} {unit}"
+
+
+@pass_environment
+def duration(environment: Environment, duration_seconds: int) -> str:
+    """Return a length of time as `6 h 20 min`."""
+    hours, minutes = divmod(round(duration_seconds / 60), 60)
+    gettext: Any = environment.globals["_"]
+    if hours:
+        return str(gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes))
+    return str(gettext("%(minutes)s min", minutes=minutes))
+
+
+def initials(name: str) -> str:
+    """Return the first letters of the first and the last word, for who has no picture."""
+    words = name.split()
+    return "".join(word[0] for word in ([words[0], words[-1]] if len(words) > 1 else words)).upper()
+
+
+FILTERS = {
+    "number": number, "percent": percent, "size": size, "duration": duration, "initials": initials,
+    "day": day, "instant": instant, "ago": ago,
+}  # fmt: skip

@@ -1,0 +1,6 @@
+// The sentences of the modules, in the page's language: written by the server into a <meta>.
+const words = JSON.parse(document.querySelector("meta[name=words]")?.content || "{}");
+
+export function say(name, values = {}) {
+  return (words[name] || name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+}

@@ -1,0 +1,38 @@
+"""Every page, once: whoever adds one adds a row, and it is looked at by machine in every light, width and language."""
+
+from typing import Literal, NamedTuple
+
+Reader = Literal["visitor", "student", "instructor", "admin"]
+
+
+class Row(NamedTuple):
+    """A page as somebody sees it."""
+
+    name: str
+    path: str
+    reader: Reader = "visitor"
+
+
+ROWS = (
+    Row("home", "/"),
+    Row("home-student", "/", "student"),
+    Row("sign-in", "/sign-in"),
+    Row("register", "/register"),
+    Row("forgot-password", "/forgot-password"),
+    Row("reset-password", "/reset-password#token=abc"),
+    Row("invitation", "/invitation#token=abc"),
+    Row("verify-email", "/verify-email"),
+    Row("offline", "/offline"),
+    Row("without-script", "/without-script"),
+    Row("nothing-there", "/nothing-there"),
+    Row("dashboard-student", "/dashboard", "student"),
+    Row("dashboard-instructor", "/dashboard", "instructor"),
+    Row("dashboard-admin", "/dashboard", "admin"),
+    Row("not-for-you", "/design", "student"),
+    Row("design", "/design", "admin"),
+    Row("profile", "/profile", "student"),
+    Row("profile-staff", "/profile", "admin"),
+    Row("security", "/profile/security", "student"),
+    Row("devices", "/profile/devices", "admin"),
+    Row("preferences", "/profile/preferences", "student"),
+)
