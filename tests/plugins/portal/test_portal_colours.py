@@ -8,7 +8,9 @@ import pytest
 from plugins.portal.colours import Oklch, brand_tokens, contrast, from_hex, theme
 
 CSS = (Path(__file__).parents[3] / "plugins/portal/static/portal.css").read_text(encoding="utf-8")
-_TOKEN = re.compile(r"--([\w-]+): light-dark\(oklch\(([\d.]+)% ([\d.]+) ([\d.]+)\), oklch\(([\d.]+)% ([\d.]+) ([\d.]+)\)\)")
+_TOKEN = re.compile(
+    r"--([\w-]+): light-dark\(oklch\(([\d.]+)% ([\d.]+) ([\d.]+)\), oklch\(([\d.]+)% ([\d.]+) ([\d.]+)\)\)"
+)
 GROUNDS = ("canvas", "surface", "sunken", "raised")
 TEXT, PART = 4.5, 3.0
 
@@ -57,4 +59,6 @@ def test_hex_comes_back(colour: str) -> None:
 
 
 def test_theme_is_a_style_sheet() -> None:
-    assert re.fullmatch(r":root\{(--[\w-]+:light-dark\(oklch\([\d. %]+\),oklch\([\d. %]+\)\);?)+\}\n", theme("#b00020", "#00ff00"))
+    assert re.fullmatch(
+        r":root\{(--[\w-]+:light-dark\(oklch\([\d. %]+\),oklch\([\d. %]+\)\);?)+\}\n", theme("#b00020", "#00ff00")
+    )

@@ -16,7 +16,9 @@ from plugins.portal.site import Site
 PLUGINS = Path(__file__).parents[3] / "plugins"
 TEMPLATES = sorted(PLUGINS.glob("*/templates/*.html"))
 BASE = ("boot", "api", "forms", "ui", "words")
-_ONE_SIDED = re.compile(r"(?<![\w-])(margin|padding|border)-(left|right)|(?<![\w-])(left|right)\s*:|text-align:\s*(left|right)")
+_ONE_SIDED = re.compile(
+    r"(?<![\w-])(margin|padding|border)-(left|right)|(?<![\w-])(left|right)\s*:|text-align:\s*(left|right)"
+)
 _COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\(|hsla?\(", re.IGNORECASE)
 
 
