@@ -168,7 +168,8 @@ LISTS = (
     "/users/me/identities",
 )
 PAGES = {
-    "page_home", "page_dashboard", "page_design", "page_offline", "page_without_script", "page_sign_in", "page_register",
+    "page_home", "page_dashboard", "page_design", "page_offline", "page_without_script", "page_sign_in",
+    "page_register",
     "page_forgot_password", "page_reset_password", "page_invitation", "page_verify_email", "page_profile",
     "page_profile_security", "page_profile_devices", "page_profile_preferences", "portal_theme", "portal_manifest",
     "portal_worker", "portal_file",

@@ -46,7 +46,6 @@ async def photograph(chromium: Browser, origin: str, folder: Path, width: int, l
 
 async def main(origin: str, folder: Path) -> None:
     """Draw everything."""
-    folder.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for width in (1280, 390):
@@ -56,4 +55,6 @@ async def main(origin: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    pictures = Path(sys.argv[2])
+    pictures.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(sys.argv[1], pictures))

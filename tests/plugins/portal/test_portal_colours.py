@@ -16,10 +16,10 @@ TEXT, PART = 4.5, 3.0
 
 
 def tokens() -> dict[str, tuple[Oklch, Oklch]]:
-    found = {}
+    found: dict[str, tuple[Oklch, Oklch]] = {}
     for name, *numbers in _TOKEN.findall(CSS):
-        values = [float(each) for each in numbers]
-        found[name] = tuple(Oklch(values[at] / 100, values[at + 1], values[at + 2]) for at in (0, 3))
+        light, light_chroma, light_hue, dark, dark_chroma, dark_hue = (float(each) for each in numbers)
+        found[name] = (Oklch(light / 100, light_chroma, light_hue), Oklch(dark / 100, dark_chroma, dark_hue))
     return found
 
 
