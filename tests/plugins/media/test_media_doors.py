@@ -14,6 +14,7 @@ from kernel.deployment import Deployment
 from kernel.testing import PASSWORD, FakeClock, Person, School
 from tests.plugins.courses.conftest import Course, ask, published
 from tests.plugins.media.conftest import mp4, picture, read, upload
+from tests.plugins.media.films import film, lines, playback
 
 
 class World:
@@ -25,6 +26,7 @@ class World:
         self.people = people
         self.cover = cover
         self.material = ""
+        self.film: dict[str, Any] = {}
 
     async def told(self, path: str) -> str:
         """Return the address that the enrolled student is told."""
@@ -54,6 +56,30 @@ async def _listed(world: World) -> tuple[str, str]:
     return "owner", str((await ask(world.people["owner"], "GET", "/files?kind=video"))["items"][0]["url"])
 
 
+async def _playlist(world: World) -> tuple[str, str]:
+    return "owner", (await playback(world.school, world.people["owner"], world.film)).url
+
+
+async def _variant(world: World) -> tuple[str, str]:
+    who, url = await _playlist(world)
+    return who, next(line for line in await lines(world.people[who], world.school, url) if line.startswith("/media/"))
+
+
+async def _key(world: World) -> tuple[str, str]:
+    who, url = await _variant(world)
+    playlist = await lines(world.people[who], world.school, url)
+    return who, next(line for line in playlist if line.startswith("#EXT-X-KEY")).split('URI="')[1].partition('"')[0]
+
+
+async def _segment(world: World) -> tuple[str, str]:
+    who, url = await _variant(world)
+    return who, next(line for line in await lines(world.people[who], world.school, url) if line.startswith("/media/"))
+
+
+async def _poster(world: World) -> tuple[str, str]:
+    return "owner", str((await playback(world.school, world.people["owner"], world.film)).poster_url)
+
+
 ADDRESSES: dict[str, Callable[[World], Awaitable[tuple[str, str]]]] = {
     "video": _video,
     "material": _material,
@@ -61,8 +87,15 @@ ADDRESSES: dict[str, Callable[[World], Awaitable[tuple[str, str]]]] = {
     "w320.webp": _thumbnail("w320.webp"),
     "w640.webp": _thumbnail("w640.webp"),
     "listed": _listed,
+    "playlist": _playlist,
+    "variant": _variant,
+    "key": _key,
+    "180p.ts": _segment,
+    "poster-w1280.webp": _poster,
 }
 """Each kind of signed address, renditions by their names: who holds one, and which."""
+ALIKE = {"poster-w640.webp"}
+"""Handed out by `rendition_url`, as the larger poster is."""
 
 WHO = ("nobody", "stranger", "enrolled", "owner", "other instructor", "admin", "other tenant")
 TOLD: dict[str, tuple[Callable[[World], str], tuple[int, ...]]] = {
@@ -106,6 +139,7 @@ async def world(school: School, other_school: School) -> World:
     made = World(school, course, people, cover)
     made.material = f"/materials/{(await ask(owner, 'POST', '/materials', status=201, json=body))['id']}"
     await ask(people["enrolled"], "POST", f"{course.path}/enroll", status=201)
+    made.film = await upload(owner, film(size="320x180"), "film.mp4")
     await school.settle()
     return made
 
@@ -128,8 +162,8 @@ async def test_everything_that_is_made_of_a_file_is_in_a_row(world: World) -> No
     async with world.school.db() as db:
         driver = await db.driver()
         names = {row["name"] for row in await driver.fetch("SELECT DISTINCT name FROM media.renditions")}
-    assert names - ADDRESSES.keys() == set()
-    assert names >= {"w320.webp", "w640.webp"}
+    assert names - ADDRESSES.keys() - ALIKE == set()
+    assert names >= {"w320.webp", "w640.webp", "poster-w1280.webp"}
 
 
 @pytest.mark.parametrize("operation", TOLD)
@@ -145,7 +179,7 @@ async def test_who_is_told_an_address(world: World, anonymous: httpx.AsyncClient
 async def test_lists_tell_nobody_elses_addresses(world: World) -> None:
     count = {who: (await ask(person, "GET", "/files"))["total"] for who, person in world.people.items()}
     assert count == {
-        "owner": 3, "other instructor": 0, "admin": 3, "enrolled": 0, "stranger": 0, "other tenant": 0,
+        "owner": 4, "other instructor": 0, "admin": 4, "enrolled": 0, "stranger": 0, "other tenant": 0,
     }  # fmt: skip
 
 
