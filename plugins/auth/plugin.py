@@ -18,8 +18,9 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
-from plugins.auth import demo, hookspecs, large_demo
+from plugins.auth import hookspecs
 from plugins.auth.cli import COMMANDS
+from plugins.auth.demo import accounts, students
 from plugins.auth.events import EVENTS
 from plugins.auth.identity import Accounts
 from plugins.auth.key_uses import KEY_USES
@@ -93,7 +94,7 @@ def register_identity() -> Identity:
 @hookimpl
 def seed_demo() -> Sequence[DemoStep]:
     """Return the demonstration's accounts."""
-    return (*demo.STEPS, *large_demo.STEPS)
+    return (*accounts.STEPS, *students.STEPS)
 
 
 @hookimpl

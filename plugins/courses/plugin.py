@@ -15,8 +15,7 @@ from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
 from plugins.auth.api import FileSection, NotificationKind
-from plugins.courses import large_demo
-from plugins.courses.demo import steps as demo
+from plugins.courses.demo import large, steps
 from plugins.courses.events import EVENTS
 from plugins.courses.file_sections import FILE_SECTIONS
 from plugins.courses.file_uses import FILE_USES
@@ -90,7 +89,7 @@ def register_settings() -> Sequence[SettingsSpec]:
 @hookimpl
 def seed_demo() -> Sequence[DemoStep]:
     """Return the demonstration's courses."""
-    return (*demo.STEPS, *large_demo.STEPS)
+    return (*steps.STEPS, *large.STEPS)
 
 
 @hookimpl

@@ -15,7 +15,8 @@ from kernel.errors import DomainError
 from kernel.settings import Settings
 from kernel.testing import School
 from kernel.worker import deliver_due_events
-from plugins.auth import cli, demo
+from plugins.auth import cli
+from plugins.auth.demo import accounts as demo
 from plugins.auth.errors import PasswordRefused
 from tests.plugins.auth.people import fresh_email, sign_in, signed_in
 

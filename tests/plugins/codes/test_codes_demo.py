@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kernel.testing import School
-from plugins.auth.demo import STEPS as ACCOUNTS
+from plugins.auth.demo.accounts import STEPS as ACCOUNTS
 from plugins.codes.demo import STEPS
 from tests.plugins.codes.conftest import make_course, redeem
 

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import text
 
 from kernel.testing import School
-from plugins.auth import large_demo as students
-from plugins.courses import large_demo
+from plugins.auth.demo import students
+from plugins.courses.demo import large as large_demo
 from plugins.courses.demo import steps
 from tests.plugins.courses.conftest import Deliver
 from tests.plugins.courses.test_courses_demo import seed

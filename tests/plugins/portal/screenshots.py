@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
-from plugins.auth.demo import PASSWORD
+from plugins.auth.demo.accounts import PASSWORD
 from tests.browser import CHROMIUM
 from tests.plugins.portal.pages import ROWS
 

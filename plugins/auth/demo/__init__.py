@@ -1,0 +1,1 @@
+"""The accounts of the demonstration, and the students of the large one."""
