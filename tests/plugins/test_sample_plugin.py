@@ -20,8 +20,8 @@ from kernel.testing import App, AppFactory
 from polls import plugin
 
 SAMPLE = Path(plugin.__file__).parents[1]
-ONE_OF_A_DEPLOYMENT = {"register_identity"}
-"""Hooks of which a deployment has one implementation, that of auth."""
+ONE_OF_A_DEPLOYMENT = {"register_identity", "register_problem_page"}
+"""Hooks of which a deployment has one implementation, those of auth and of the portal."""
 
 
 def test_sample_uses_every_hook_of_the_kernel() -> None:

@@ -1,7 +1,8 @@
 """What the plugin `polls` registers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -26,6 +27,7 @@ from polls.file_sections import SECTIONS
 from polls.key_uses import KEY_USES
 from polls.listeners import LISTENERS
 from polls.mails import MAIL_TEMPLATES
+from polls.pages import NAVIGATION, PAGES, SLOTS
 from polls.permissions import PERMISSIONS
 from polls.personal_data import PERSONAL_DATA
 from polls.recounts import count_all_votes
@@ -130,3 +132,21 @@ def register_file_sections() -> Sequence[FileSection]:
 def seed_demo() -> Sequence[DemoStep]:
     """Return the demonstration's poll."""
     return STEPS
+
+
+@hookimpl(optionalhook=True)
+def register_pages() -> Sequence[Mapping[str, Any]]:
+    """Return the page, where the portal is."""
+    return PAGES
+
+
+@hookimpl(optionalhook=True)
+def register_navigation() -> Sequence[Mapping[str, Any]]:
+    """Return how it is found."""
+    return NAVIGATION
+
+
+@hookimpl(optionalhook=True)
+def register_slots() -> Sequence[Mapping[str, Any]]:
+    """Return the card of the dashboard."""
+    return SLOTS
