@@ -99,7 +99,7 @@ async def course_with(page: Page, file_id: str) -> tuple[str, str]:
     return course["id"], video["id"]
 
 
-async def walk(browser: Browser, server: Server, path: Path, width: int) -> None:
+async def walk(browser: Browser, server: Server, path: Path, *widths: int) -> None:
     """Upload the file, and watch it as a student of its course."""
     teacher = await page_of(browser, server, "instructor@example.com")
     file = await uploaded(teacher, path)
@@ -115,7 +115,9 @@ async def walk(browser: Browser, server: Server, path: Path, width: int) -> None
     seen: list[Response] = []
     student.on("response", lambda response: seen.append(response))  # noqa: PLW0108 - Playwright marks what it is given
     shown = await student.evaluate(_PLAY, [stream["url"], 0])
-    assert (shown["width"], round(shown["duration"])) == (width, SECONDS)
+    # A browser that is short of time takes the smaller quality.
+    assert shown["width"] in widths
+    assert round(shown["duration"]) == SECONDS
     later = await student.evaluate(_PLAY, [stream["url"], 9])
     assert later["at"] > 9.5
     names = [response.url.partition("?")[0].rpartition("/")[2] for response in seen]
@@ -175,4 +177,4 @@ async def test_hundred_megabytes_go_from_a_form_to_a_screen(
 ) -> None:
     path = a_noisy_film(tmp_path, "1280x720", 30)
     assert path.stat().st_size > 100_000_000
-    await walk(browser, demo_server, path, 1280)
+    await walk(browser, demo_server, path, 640, 1280)
