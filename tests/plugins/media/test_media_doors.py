@@ -80,6 +80,15 @@ async def _poster(world: World) -> tuple[str, str]:
     return "owner", str((await playback(world.school, world.people["owner"], world.film)).poster_url)
 
 
+async def _fallback(world: World) -> tuple[str, str]:
+    return "owner", str((await playback(world.school, world.people["owner"], world.film)).fallback_url)
+
+
+async def _captions(world: World) -> tuple[str, str]:
+    stream = await ask(world.people["enrolled"], "GET", f"{world.course.videos[0]}/stream")
+    return "enrolled", str(stream["captions"][0]["url"])
+
+
 ADDRESSES: dict[str, Callable[[World], Awaitable[tuple[str, str]]]] = {
     "video": _video,
     "material": _material,
@@ -92,10 +101,12 @@ ADDRESSES: dict[str, Callable[[World], Awaitable[tuple[str, str]]]] = {
     "key": _key,
     "180p.ts": _segment,
     "poster-w1280.webp": _poster,
+    "fallback": _fallback,
+    "captions": _captions,
 }
 """Each kind of signed address, renditions by their names: who holds one, and which."""
-ALIKE = {"poster-w640.webp"}
-"""Handed out by `rendition_url`, as the larger poster is."""
+ALIKE = {"poster-w640.webp", "fallback.mp4"}
+"""Handed out by `rendition_url`, as the larger poster is; `fallback.mp4` where the source itself is none."""
 
 WHO = ("nobody", "stranger", "enrolled", "owner", "other instructor", "admin", "other tenant")
 TOLD: dict[str, tuple[Callable[[World], str], tuple[int, ...]]] = {
@@ -134,6 +145,11 @@ async def world(school: School, other_school: School) -> World:
     video = await upload(owner, mp4(), "lesson.mp4")
     source = {"video_type": "server_upload", "file_id": video["id"]}
     await ask(owner, "PATCH", course.videos[0], json=source | {"is_preview": False})
+    captions: dict[str, Any] = {
+        "content": b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello.\n",
+        "headers": {"Content-Type": "text/vtt"},
+    }
+    await ask(owner, "PUT", f"{course.videos[0]}/captions/en", **captions)
     notes = await upload(owner, b"Read me.", "notes.txt", kind="file")
     body = {"course_id": str(course.id), "title": "Notes", "file_id": notes["id"]}
     made = World(school, course, people, cover)
