@@ -47,6 +47,7 @@ LOOKS: Mapping[str, tuple[Look, ...]] = {
 }
 NOTHING_TO_SEE: Mapping[str, str] = {
     "register_key_uses": "what is kept under keys is counted and renewed by operators, whether its plugin acts or not",
+    "register_problem_page": "without its plugin a refusal is JSON, as it is for all who ask for no page",
     "register_events": "events come from routes, listeners and tasks, and those are looked at",
 }
 
