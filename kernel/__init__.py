@@ -142,5 +142,5 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "check_conformance",
     ),
     "kernel.tokens": ("SignedTokens", "TokenInvalid"),
-    "kernel.totals": ("total_of",),
+    "kernel.totals": ("counts_of", "total_of"),
 }

@@ -2,17 +2,18 @@
 
 from uuid import UUID
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, func, update
 
 from kernel.auth import Actor
 from kernel.db import Db
 from plugins.codes.permissions import UPDATE
 from plugins.codes.queries.batches import stored_batch
-from plugins.codes.tables import AccessCode
+from plugins.codes.tables import AccessCode, CodeBatch
 
 _DEACTIVATE = (
     update(AccessCode).where(AccessCode.batch_id == bindparam("batch"), AccessCode.is_active).values(is_active=False)
 )
+_TOUCH = update(CodeBatch).where(CodeBatch.id == bindparam("batch")).values(updated_at=func.now())
 
 
 async def deactivate_batch(db: Db, actor: Actor, batch_id: UUID) -> None:
@@ -24,4 +25,6 @@ async def deactivate_batch(db: Db, actor: Actor, batch_id: UUID) -> None:
         BatchNotFound: There is none, or the actor may not change it.
     """
     batch = await stored_batch(db, actor, batch_id, UPDATE)
-    await db.run(_DEACTIVATE, batch=batch.id)
+    if await db.run(_DEACTIVATE, batch=batch.id):
+        # What was counted of its codes counts no more.
+        await db.run(_TOUCH, batch=batch.id)

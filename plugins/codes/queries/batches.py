@@ -12,6 +12,7 @@ from kernel import clock
 from kernel.auth import Actor, Permission
 from kernel.db import Db
 from kernel.routing import Page, rows_for
+from kernel.totals import counts_of
 from plugins.auth import api as auth
 from plugins.codes.errors import BatchNotFound
 from plugins.codes.permissions import VIEW
@@ -31,6 +32,7 @@ _BATCH = (
     CodeBatch.count,
     CodeBatch.created_by,
     CodeBatch.created_at,
+    CodeBatch.updated_at,
 )
 _BY_ID = select(*_BATCH).where(
     CodeBatch.id == bindparam("batch"),
@@ -91,6 +93,8 @@ class StoredBatch(Struct, frozen=True):
     count: int
     created_by: UUID | None
     created_at: datetime
+    updated_at: datetime
+    """Also when all of its codes were changed together."""
 
 
 class BatchCounts(Struct, frozen=True):
@@ -134,8 +138,10 @@ async def batch(db: Db, actor: Actor, batch_id: UUID, *, days: int) -> BatchDeta
     Raises:
         BatchNotFound: There is none, or the actor may not see it.
     """
-    (card,) = await _cards(db, [await stored_batch(db, actor, batch_id, VIEW)])
-    return BatchDetails(card, await usage(db, actor, CodeFilter(batch_id=batch_id), days=days))
+    stored = await stored_batch(db, actor, batch_id, VIEW)
+    (card,) = await _cards(db, [stored])
+    used = await usage(db, actor, CodeFilter(batch_id=batch_id), days=days, changed_at=stored.updated_at)
+    return BatchDetails(card, used)
 
 
 async def batch_redemptions(db: Db, actor: Actor, batch_id: UUID, *, limit: int, offset: int) -> Page[BatchRedemption]:
@@ -179,7 +185,14 @@ async def stored_batch(db: Db, actor: Actor, batch_id: UUID, permission: Permiss
 
 async def _cards(db: Db, stored: Iterable[StoredBatch]) -> list[BatchCard]:
     found = list(stored)
-    counted = await db.rows(BatchCounts, _COUNTS, batches=[each.id for each in found], now=clock.now())
+    counted = await counts_of(
+        db,
+        BatchCounts,
+        _COUNTS,
+        {"batches": [each.id for each in found], "now": clock.now()},
+        key={"batches": tuple((each.id, each.updated_at) for each in found)},
+        total=lambda _: sum(each.count for each in found),
+    )
     counts = {each.batch_id: each for each in counted}
     titles = await courses.courses_by_id(db, {each.course_id for each in found})
     videos = await courses.videos_by_id(db, {each.video_id for each in found if each.video_id is not None})

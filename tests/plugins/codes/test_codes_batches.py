@@ -143,7 +143,7 @@ async def test_a_batch_is_deactivated_as_a_whole_and_twice_is_no_different(
 
     before = query_count()
     assert (await classroom.instructor.delete(path)).status_code == 204
-    assert query_count() - before == 2
+    assert query_count() - before == 3
     logged = await classroom.school.audit_log("codes.access_codes")
     assert [entry.action for entry in logged].count("codes.access_codes.updated") == 30 + 1
     assert (await classroom.instructor.delete(path)).status_code == 204
