@@ -108,7 +108,11 @@ async def test_plugins_are_previewed_and_switched(operator: Person, other_school
     wanted = {"enabled": ["auth", "admin", "courses"]}
 
     preview = (await operator.put(f"/tenants/{other_school.id}/plugins?preview=true", json=wanted)).json()
-    assert (preview["is_preview"], preview["on"], set(preview["off"])) == (True, [], {"media", "courses", "codes"})
+    assert (preview["is_preview"], preview["on"], set(preview["off"])) == (
+        True,
+        [],
+        {"media", "courses", "codes", "portal"},
+    )
     assert preview["reasons"]["courses"].startswith("courses does not act because it requires media")
     assert (await admin.get("/courses")).status_code == 200
 

@@ -572,6 +572,7 @@ OPEN_BEFORE = {
     "auth_passkeys_list",
     "auth_passkeys_update",
     "auth_passkeys_delete",
+    "page_profile_security",  # where they are set up
 }
 
 
