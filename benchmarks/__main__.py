@@ -76,10 +76,12 @@ def _findings(options: argparse.Namespace, folder: Path, tell: Callable[[str], N
         for each in SCENARIOS
         if each.name in names
     ]
-    if set(names) - {"start", *growth.NAMES}:
+    if set(names) - {"start", *beacons.NAMES, *growth.NAMES}:
         yield from _in_the_lab(folder, cores, chosen, options, tell)
+    pin(0, cores.rest)
+    if not set(names).isdisjoint(beacons.NAMES):
+        yield from beacons.watching_school(folder, cores, tell=tell)
     if not set(names).isdisjoint(growth.NAMES):
-        pin(0, cores.rest)
         yield from growth.growing_school(folder, cores, rounds=options.rounds, tell=tell)
     if "start" in names:
         pin(0, cores.every)
@@ -95,8 +97,6 @@ def _in_the_lab(
         if chosen:
             yield from compare(settings, folder, cores, chosen, rounds=options.rounds, tell=tell)
         names = options.names or NAMES
-        if not set(names).isdisjoint(beacons.NAMES):
-            yield from beacons.watching_school(settings, folder, cores, tell=tell)
         if not set(names).isdisjoint(tenants.NAMES):
             yield from tenants.many_tenants(settings, folder, cores, rounds=options.rounds, tell=tell)
         if not set(names).isdisjoint(deliveries.NAMES):

@@ -31,6 +31,9 @@ def redeem_handler(tokens: Tokens, steps: Sequence[Step]) -> HTTPRouteHandler:
     """
     _check(steps)
     look_up, *writes = steps
+    (listeners,) = [
+        len(value) for step in steps for name, value in zip(step.names, step.arguments, strict=True) if name == "ids"
+    ]
 
     @post("/api/v1/access-codes/redeem", status_code=200)
     async def redeem(request: Request[Any, Any, Any], data: RedeemRequest) -> Redeemed:
@@ -42,7 +45,7 @@ def redeem_handler(tokens: Tokens, steps: Sequence[Step]) -> HTTPRouteHandler:
             **dict.fromkeys(("user_id", "user", "actor_id"), user_id),
             "id": enrollment_id,
             "attempt_id": new_id(),
-            "ids": [new_id()],
+            "ids": [new_id() for _ in range(listeners)],
             "now": clock.now(),
         }
         enrollment = None

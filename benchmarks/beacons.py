@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.cores import Cores
+from benchmarks.lab import running_lab
 from benchmarks.load import send
 from benchmarks.material import BEACON_S, prepare
 from benchmarks.report import Finding, weighed
@@ -26,13 +27,17 @@ _WARM_UP = 300
 _CONNECTIONS = 50
 
 
-def watching_school(
-    settings: Settings, folder: Path, cores: Cores, *, tell: Callable[[str], None]
-) -> Iterator[Finding]:
-    """Start a server, let the students watch for a while, and yield what they cost."""
-    requests = prepare(settings, folder / "beacons-tapes", signed_in=True, redeemed=0, tell=tell)["progress"]
+def watching_school(folder: Path, cores: Cores, *, tell: Callable[[str], None]) -> Iterator[Finding]:
+    """Start a stack and a server, let the students watch for a while, and yield what they cost."""
+    (folder / "beacons").mkdir()
+    with running_lab(folder / "beacons", tell) as settings:
+        yield _cost(settings, folder / "beacons", cores, tell)
+
+
+def _cost(settings: Settings, folder: Path, cores: Cores, tell: Callable[[str], None]) -> Finding:
+    requests = prepare(settings, folder / "tapes", signed_in=True, redeemed=0, tell=tell)["progress"]
     port = free_port()
-    start = Start(serve_words(port), environment_of(settings), folder / "beacons.log", cores.server)
+    start = Start(serve_words(port), environment_of(settings), folder / "log", cores.server)
     with running(start, port) as server:
         send(HOST, port, requests(_WARM_UP))
         tell(f"beacons: {STUDENTS} students for {_SECONDS} s")
@@ -43,7 +48,7 @@ def watching_school(
         ours, database = (now - then for now, then in zip(_used(server), before, strict=True))
     percent = (ours + database) / seconds * 100
     note = f" of a core (PostgreSQL {database / seconds * 100:.1f})"
-    yield weighed("beacons", percent, most=MOST_PERCENT, unit="%", note=note)
+    return weighed("beacons", percent, most=MOST_PERCENT, unit="%", note=note)
 
 
 def _used(server: Server) -> tuple[float, float]:
