@@ -6,9 +6,11 @@ plan it would run each statement behind them in the large one: nothing may read 
 """
 
 import asyncio
+import re
 import statistics
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from benchmarks.load import latencies, request_bytes
 from benchmarks.report import Finding, weighed
 from benchmarks.school import caller, lift_limits, settle
 from benchmarks.servers import HOST, Server, Start, environment_of, free_port, running, serve_words
-from kernel.app import opened
+from kernel.app import create_app, opened
 from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.serve import DEMO_PASSWORD, seed_demo
@@ -34,6 +36,8 @@ MOST_SLOWER = 1.5
 _BIG_TABLE_ROWS = 10_000
 """A catalogue of 1,000 courses is no big table: its facets count all of it, once for everyone."""
 _REQUESTS, _WARM_UP = 40, 10
+_API = "/api/v1"
+_PLACE = re.compile(r"\{[^}]*\}")
 _PEOPLE = ("admin", "instructor", "student")
 
 READINGS: Sequence[tuple[str, str]] = (
@@ -75,10 +79,57 @@ READINGS: Sequence[tuple[str, str]] = (
     ("student", "/users/me/sessions"),
     ("admin", "/audit-logs"),
     ("admin", "/audit-logs?entity=courses.courses"),
+    ("student", "/videos/{video}/stream"),
+    ("student", "/videos/{video}/captions"),
+    ("student", "/courses/{course}/cover"),
+    ("student", "/materials/{material}"),
+    ("student", "/materials/{material}/download"),
+    ("admin", "/access-codes/batches/{batch}"),
+    ("admin", "/access-codes/batches/{batch}/redemptions"),
+    ("admin", "/users/{teacher}/instructor-profile"),
+    ("student", "/users/me/preferences"),
+    ("student", "/users/me/identities"),
+    ("student", "/auth/mfa"),
+    ("student", "/auth/passkeys"),
+    ("student", "/auth/providers"),
+    ("admin", "/mail-templates"),
+    ("admin", "/mail-templates/auth.confirm_address"),
+    ("admin", "/roles"),
+    ("admin", "/tasks"),
+    ("admin", "/tenants"),
+    ("admin", "/tenants/{tenant}"),
     ("admin", "/settings"),
+    ("admin", "/settings/public"),
+    ("admin", "/settings/schema"),
     ("admin", "/plugins"),
+    ("student", ""),
 )
 """Who asks for what."""
+NOT_READ: Mapping[str, str] = {
+    "/access-codes/export": "a document grows with what is in it",
+    "/audit-logs/export": "a document grows with what is in it",
+    "/users/me/export": "a document grows with what is in it",
+    "/users/{}/export": "a document grows with what is in it",
+    "/auth/oauth/{}/login": "leads elsewhere",
+    "/auth/oauth/{}/callback": "comes from elsewhere",
+    "/tasks/{}": "by its key alone, and there may be none",
+    "/tasks/failures": "of the queue, which the operator's role reads",
+    "/upload/tus/{}": "by its key alone, and there may be none",
+}
+"""Paths that nobody asks for here, and why."""
+WRITINGS: Sequence[tuple[str, str, str, Any]] = (
+    ("student", "POST", "/videos/{video}/progress", {"position": 3, "ranges": [[0, 3]], "total_seconds": 20}),
+    ("student", "POST", "/courses/{free}/enroll", None),
+    ("student", "DELETE", "/courses/{free}/enroll", None),
+    ("instructor", "PATCH", "/courses/{popular}", {"short_description": "Said anew."}),
+    ("instructor", "PATCH", "/videos/{video}", {"description": "Said anew."}),
+    ("instructor", "POST", "/access-codes/generate", {"course_id": "{popular}", "type": "single_use", "count": 2}),
+    ("admin", "PATCH", "/access-codes/{code}", {"label": "Said anew"}),
+    ("admin", "PATCH", "/users/{student}", {"city": "Elsewhere"}),
+    ("student", "PATCH", "/users/me/preferences", {"theme": "dark"}),
+    ("admin", "PATCH", "/categories/{category}", {"sort_order": 3}),
+)
+"""Who writes what; only its plans are looked at."""
 
 
 class _School(msgspec.Struct, frozen=True):
@@ -138,21 +189,55 @@ async def _filled(settings: Settings, size: Any) -> tuple[Mapping[str, bytes], S
         await seed_demo(deployment, size)
         await lift_limits(deployment)
         await settle(settings.owner_database_url)
-        requests, scans = {}, []
+        _check_complete(deployment)
+        requests: dict[str, bytes] = {}
+        scans: list[str] = []
         async with _people(deployment) as people:
             ids = await _ids(people)
             for role, reading in READINGS:
                 name, path = f"{role} {reading}", reading.format_map(ids)
                 token = people[role].headers["Authorization"].removeprefix("Bearer ")
-                requests[name] = request_bytes("GET", f"/api/v1{path}", token=token)
+                requests[name] = request_bytes("GET", f"{_API}{path}", token=token)
 
                 async def ask(client: httpx.AsyncClient = people[role], path: str = path) -> None:
                     deployment.kept.clear()
                     (await client.get(path)).raise_for_status()
 
-                for step in await tape.recorded(ask):
-                    scans += [f"{name}: {table}" for table in await _whole_tables(deployment, settings, step)]
+                scans += await _scans(deployment, settings, name, await tape.recorded(ask))
+            for role, method, path, body in WRITINGS:
+                call = partial(_written, people[role], method, path.format_map(ids), _filled_in(body, ids))
+                scans += await _scans(deployment, settings, f"{role} {method} {path}", await tape.recorded(call))
     return requests, scans
+
+
+def _check_complete(deployment: Deployment) -> None:
+    """See that each path of the API is read, or that it is said why not.
+
+    Raises:
+        ValueError: There are others.
+    """
+    read = {_PLACE.sub("{}", reading.partition("?")[0]) for _, reading in READINGS} | NOT_READ.keys()
+    # A path of the table may name what another leaves open.
+    read.add("/mail-templates/{}")
+    paths = create_app(deployment).openapi_schema.paths or {}
+    known = {_PLACE.sub("{}", path.removeprefix(_API)) for path, item in paths.items() if item.get and _API in path}
+    if forgotten := known - read:
+        raise ValueError(f"growth: nobody reads {', '.join(sorted(forgotten))}")
+
+
+async def _scans(deployment: Deployment, settings: Settings, name: str, steps: Sequence[tape.Step]) -> list[str]:
+    found = [await _whole_tables(deployment, settings, step) for step in steps]
+    return [f"{name}: {table}" for tables in found for table in tables]
+
+
+async def _written(client: httpx.AsyncClient, method: str, path: str, body: Any) -> None:
+    (await client.request(method, path, json=body)).raise_for_status()
+
+
+def _filled_in(body: Any, ids: Mapping[str, str]) -> Any:
+    if not isinstance(body, dict):
+        return body
+    return {name: value.format_map(ids) if isinstance(value, str) else value for name, value in body.items()}
 
 
 @asynccontextmanager
@@ -182,6 +267,8 @@ async def _ids(people: Mapping[str, httpx.AsyncClient]) -> Mapping[str, str]:
     section = await first("instructor", f"/courses/{course['id']}/sections")
     code = await first("admin", "/access-codes")
     student = await first("admin", "/users?role=student")
+    free = await first("student", "/courses?free=true&sort=newest")
+    material = await first("student", "/materials")
     return {
         "course": course["id"],
         "popular": popular["id"],
@@ -191,13 +278,28 @@ async def _ids(people: Mapping[str, httpx.AsyncClient]) -> Mapping[str, str]:
         "code": code["id"],
         "coded": code["course_id"],
         "student": student["id"],
+        "teacher": course["instructor"]["id"],
+        "free": free["id"],
+        "material": material["id"],
+        "batch": code["batch_id"],
+        "tenant": (await first("admin", "/tenants"))["id"],
     }
 
 
 async def _whole_tables(deployment: Deployment, settings: Settings, step: tape.Step) -> list[str]:
     """Return the big tables that PostgreSQL would read from end to end for a statement."""
-    tenant = await deployment.tenants.by_slug(settings.default_tenant)
-    connection = await asyncpg.connect(settings.database_url.replace("+asyncpg", ""))
+    try:
+        plan, big = await _plan(deployment, settings.database_url, step)
+    except asyncpg.InsufficientPrivilegeError:
+        # What an operator asks for across tenants.
+        plan, big = await _plan(deployment, settings.operator_database_url, step)
+    return [name for name in _scanned(plan) if name in big]
+
+
+async def _plan(deployment: Deployment, url: str, step: tape.Step) -> tuple[Any, set[str]]:
+    """Return the plan of a statement, and which tables are big."""
+    tenant = await deployment.tenants.by_slug(deployment.settings.default_tenant)
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
         async with connection.transaction():
             await connection.execute(Origin(tenant.id).prelude())
@@ -205,8 +307,7 @@ async def _whole_tables(deployment: Deployment, settings: Settings, step: tape.S
             counted = await connection.fetch("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'")
     finally:
         await connection.close()
-    big = {row["relname"] for row in counted if row["reltuples"] > _BIG_TABLE_ROWS}
-    return [name for name in _scanned(msgspec.json.decode(plan)) if name in big]
+    return msgspec.json.decode(plan), {row["relname"] for row in counted if row["reltuples"] > _BIG_TABLE_ROWS}
 
 
 def _scanned(plan: Any) -> Iterator[str]:
