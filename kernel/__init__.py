@@ -60,7 +60,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
     "kernel.kept_answers": ("Kept", "Query", "kept"),
-    "kernel.key_uses": ("KeyUse", "MOST_AT_ONCE", "counts_by", "key_id_of", "under_older_key"),
+    "kernel.key_uses": ("KeyUse", "MOST_AT_ONCE", "counts_by", "key_id_of", "renewing", "under_older_key"),
     "kernel.keys": ("DecryptionFailed", "Keyring", "UnknownKey"),
     "kernel.mail": ("MailAddressInvalid", "MailTemplate", "forget_mails_to", "parse_address", "send"),
     "kernel.mail.composing": ("Rendered",),

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute
 
 from kernel.choices import Secrets, mapped_secrets
 from kernel.db import Db
@@ -82,6 +83,54 @@ def counts_by(kid: SQLColumnExpression[Any], *conditions: ColumnElement[bool]) -
 def under_older_key(kid: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """Return the condition that the id is one of `Keyring.older_kids`, given as `older`, for `renew`."""
     return kid == any_(bindparam("older", type_=ARRAY(Text)))
+
+
+class _OldSecret(msgspec.Struct, frozen=True):
+    tenant_id: UUID
+    id: UUID
+    owner_id: UUID
+    sealed: str
+
+
+def renewing(
+    sealed: InstrumentedAttribute[Any], owner: InstrumentedAttribute[Any], purpose: str
+) -> Callable[[Db], Awaitable[int]]:
+    """Return the function that writes an encrypted column anew, for `KeyUse.renew`.
+
+    Args:
+        sealed: The column, encrypted for the tenant and an owner: the ids of both in a row are its context.
+        owner: The column with that owner's id.
+        purpose: Of the key.
+    """
+    table = sealed.class_
+    old = (
+        select(table.tenant_id, table.id, owner.label("owner_id"), sealed.label("sealed"))
+        .where(under_older_key(key_id_of(sealed)))
+        .limit(MOST_AT_ONCE)
+    )
+    write = (
+        update(table)
+        .where(
+            table.tenant_id == bindparam("tenant", type_=Uuid),
+            table.id == bindparam("row", type_=Uuid),
+            sealed == bindparam("before"),
+        )
+        .values({sealed.key: bindparam("after")})
+    )
+
+    async def renew(db: Db) -> int:
+        keyring, renewed = db.deployment.keyring, 0
+        for each in await db.rows(_OldSecret, old, older=keyring.older_kids):
+            context = each.tenant_id.bytes + each.owner_id.bytes
+            try:
+                secret = keyring.decrypt(purpose, each.sealed, context)
+            except DecryptionFailed:
+                continue
+            after = keyring.encrypt(purpose, secret, context)
+            renewed += await db.run(write, tenant=each.tenant_id, row=each.id, before=each.sealed, after=after)
+        return renewed
+
+    return renew
 
 
 # --- what the kernel itself keeps -------------------------------------------------------------------------------------

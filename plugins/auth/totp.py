@@ -12,6 +12,8 @@ import segno
 
 from kernel.keys import Keyring
 
+PURPOSE = "totp"
+"""Of the key under which secrets are kept."""
 STEP_S = 30
 _WINDOW = (0, -1, 1)
 """A code of the step before or after counts too: clocks differ, and people type slowly."""
@@ -44,7 +46,7 @@ def qr_svg(text: str) -> str:
 
 def seal(keyring: Keyring, tenant_id: UUID, user_id: UUID, secret: str) -> str:
     """Return the secret as it is kept: encrypted for this user alone."""
-    return keyring.encrypt("totp", secret.encode(), tenant_id.bytes + user_id.bytes)
+    return keyring.encrypt(PURPOSE, secret.encode(), tenant_id.bytes + user_id.bytes)
 
 
 def unseal(keyring: Keyring, tenant_id: UUID, user_id: UUID, sealed: str) -> str:
@@ -53,4 +55,4 @@ def unseal(keyring: Keyring, tenant_id: UUID, user_id: UUID, sealed: str) -> str
     Raises:
         DecryptionFailed: Its key is gone, or it was made for somebody else.
     """
-    return keyring.decrypt("totp", sealed, tenant_id.bytes + user_id.bytes).decode()
+    return keyring.decrypt(PURPOSE, sealed, tenant_id.bytes + user_id.bytes).decode()

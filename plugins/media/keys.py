@@ -22,4 +22,4 @@ def unseal(keyring: Keyring, tenant_id: UUID, file_id: UUID, sealed: str) -> byt
 
 
 def _context(tenant_id: UUID, file_id: UUID) -> bytes:
-    return f"{tenant_id}:{file_id}".encode()
+    return tenant_id.bytes + file_id.bytes

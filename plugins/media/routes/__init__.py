@@ -5,10 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from plugins.media.routes import files, library, tus
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    files.upload_video,
-    files.upload_image,
-    files.upload_file,
-    files.upload_archive,
+    *files.UPLOADS,
     *tus.HANDLERS,
     *library.HANDLERS,
 )

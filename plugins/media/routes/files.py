@@ -5,11 +5,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import Request, post, route
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.response.base import ASGIResponse
 
 from kernel import clock
-from kernel.auth import Actor, requires, signed_in
+from kernel.auth import Actor, Permission, requires, signed_in
 from kernel.db import Db
 from kernel.routing import limited
 from kernel.storage import MEDIA_PATH, MediaGrant, StoredObject, ranged_response, verify_media_url
@@ -20,7 +21,7 @@ from plugins.media.forms import FIELD, file_part
 from plugins.media.permissions import UPLOAD_ARCHIVE, UPLOAD_FILE, UPLOAD_IMAGE, UPLOAD_VIDEO
 from plugins.media.rules.hls import composed_part
 from plugins.media.schemas import FileKind, UploadedFile
-from plugins.media.settings import SETTINGS, MediaSettings
+from plugins.media.settings import most_bytes
 
 
 @dataclass
@@ -34,68 +35,47 @@ class UploadOperation(Operation):
         self.request_body = RequestBody({"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
 
 
-@post(
-    "/upload/video",
-    guards=[requires(UPLOAD_VIDEO)],
-    opt=limited("upload"),
-    operation_id="media_upload_video",
-    operation_class=UploadOperation,
-    # The tenant's own limit holds instead; nothing reads this body into memory.
-    request_max_body_size=None,
+def _upload(kind: FileKind, permission: Permission, description: str) -> HTTPRouteHandler:
+    """Return the route that takes files of a kind."""
+
+    @post(
+        f"/upload/{kind}",
+        guards=[requires(permission)],
+        opt=limited("upload"),
+        operation_id=f"media_upload_{kind}",
+        operation_class=UploadOperation,
+        summary=f"Upload {kind}",
+        description=description,
+        # The tenant's own limit holds instead; nothing reads this body into memory.
+        request_max_body_size=None,
+    )
+    async def upload(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
+        most = most_bytes(db.tenant, kind)
+        part = await file_part(request, max_bytes=most)
+        file = await store_file(db, actor, kind=kind, filename=part.filename, chunks=part.chunks, max_bytes=most)
+        return await queries.uploaded_file(db, actor, file)
+
+    return upload
+
+
+UPLOADS = (
+    _upload("video", UPLOAD_VIDEO, "Upload a video in the form field `file`; what it is, is told by its content."),
+    _upload(
+        "image",
+        UPLOAD_IMAGE,
+        "Upload a picture (JPEG, PNG, GIF, WebP) in the form field `file`; what is kept is drawn anew from its pixels.",
+    ),
+    _upload(
+        "file",
+        UPLOAD_FILE,
+        "Upload a document or a recording in the form field `file`; what it is, is told by its content.",
+    ),
+    _upload(
+        "archive",
+        UPLOAD_ARCHIVE,
+        "Upload a ZIP archive in the form field `file`, to be unpacked by whoever asks for one; it is kept for a day.",
+    ),
 )
-async def upload_video(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
-    """Upload a video in the form field `file`; what it is, is told by its content."""
-    return await _upload(request, db, actor, "video", db.tenant.setting(SETTINGS, MediaSettings).max_video_bytes)
-
-
-@post(
-    "/upload/image",
-    guards=[requires(UPLOAD_IMAGE)],
-    opt=limited("upload"),
-    operation_id="media_upload_image",
-    operation_class=UploadOperation,
-    # The tenant's own limit holds instead; nothing reads this body into memory.
-    request_max_body_size=None,
-)
-async def upload_image(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
-    """Upload a picture (JPEG, PNG, GIF, WebP) in the form field `file`; what is kept is drawn anew from its pixels."""
-    return await _upload(request, db, actor, "image", db.tenant.setting(SETTINGS, MediaSettings).max_image_bytes)
-
-
-@post(
-    "/upload/file",
-    guards=[requires(UPLOAD_FILE)],
-    opt=limited("upload"),
-    operation_id="media_upload_file",
-    operation_class=UploadOperation,
-    # The tenant's own limit holds instead; nothing reads this body into memory.
-    request_max_body_size=None,
-)
-async def upload_file(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
-    """Upload a document or a recording in the form field `file`; what it is, is told by its content."""
-    return await _upload(request, db, actor, "file", db.tenant.setting(SETTINGS, MediaSettings).max_file_bytes)
-
-
-@post(
-    "/upload/archive",
-    guards=[requires(UPLOAD_ARCHIVE)],
-    opt=limited("upload"),
-    operation_id="media_upload_archive",
-    operation_class=UploadOperation,
-    # The tenant's own limit holds instead; nothing reads this body into memory.
-    request_max_body_size=None,
-)
-async def upload_archive(request: Request[Any, Any, Any], db: Db, actor: Actor) -> UploadedFile:
-    """Upload a ZIP archive in the form field `file`, to be unpacked by whoever asks for one; it is kept for a day."""
-    return await _upload(request, db, actor, "archive", db.tenant.setting(SETTINGS, MediaSettings).max_archive_bytes)
-
-
-async def _upload(
-    request: Request[Any, Any, Any], db: Db, actor: Actor, kind: FileKind, most_bytes: int
-) -> UploadedFile:
-    part = await file_part(request, max_bytes=most_bytes)
-    file = await store_file(db, actor, kind=kind, filename=part.filename, chunks=part.chunks, max_bytes=most_bytes)
-    return await queries.uploaded_file(db, actor, file)
 
 
 @route(
