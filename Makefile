@@ -48,8 +48,8 @@ fix: .venv/installed ## format the code and mend what can be mended without thou
 bench: .venv/installed ## measure against the bare stack (ARGS=)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-screenshots: .venv/installed .venv/npm/installed ## draw every page of a running demonstration (ORIGIN=) into build/screenshots
-	$(BIN)/python -m tests.plugins.portal.screenshots $(or $(ORIGIN),http://127.0.0.1:8000) build/screenshots
+screenshots: .venv/installed .venv/npm/installed ## draw every page of a running demonstration (ORIGIN=, ROWS="home design") into build/screenshots
+	$(BIN)/python -m tests.plugins.portal.screenshots $(or $(ORIGIN),http://127.0.0.1:8000) build/screenshots $(ROWS)
 
 migration: .venv/installed ## write a revision of a plugin's schema (PLUGIN=codes MESSAGE="add a note")
 	@test -n "$(PLUGIN)" -a -n "$(MESSAGE)" || { echo 'Usage: make migration PLUGIN=codes MESSAGE="add a note"' >&2; exit 2; }

@@ -1,4 +1,11 @@
-"""Every page, once: whoever adds one adds a row, and it is looked at by machine in every light, width and language."""
+"""Every page, once: whoever adds one adds a row, and it is looked at by machine in every light, width and language.
+
+A path may have places, such as `/courses/{course}`: `places.py` finds in the school: `course`, `course_id`,
+`video` (where the student goes on), `server_video`, `youtube_video`, `external_video` (of that course), `open_course`,
+`locked_course`, `locked_video` (wants a code), `draft`, `draft_slug`, `submitted`, `sent_back`, `published` (ids of the
+instructor's courses), `batch`, `code`, `code_id`, `category`, `category_id`, `student`, `instructor`, `admin` (ids of
+people), `mail` (a template), `tenant`.
+"""
 
 from typing import Literal, NamedTuple
 

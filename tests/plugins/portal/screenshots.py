@@ -5,6 +5,7 @@ It visits a running demonstration, named by its address, with the demonstration'
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,25 @@ from playwright.async_api import Browser, async_playwright
 
 from plugins.auth.demo.accounts import PASSWORD
 from tests.browser import CHROMIUM
-from tests.plugins.portal.pages import ROWS
+from tests.plugins.portal.pages import ROWS, Reader, Row
+from tests.plugins.portal.places import Ask, find_places, path_of
 
 LOOKS = {"light": ("light", "en"), "dark": ("dark", "en"), "arabic": ("light", "ar")}
+
+
+def asking(chromium: Browser, origin: str, signed_in: dict[str, Any]) -> Ask:
+    """Return how the readers ask the API of the demonstration."""
+
+    async def ask(reader: Reader, path: str) -> Any:
+        context = await chromium.new_context(base_url=origin, storage_state=signed_in[reader])
+        answer = await context.request.get(f"/api/v1{path}")
+        if not answer.ok:
+            raise SystemExit(f"{reader} cannot read {path}: {await answer.text()}")
+        found = await answer.json()
+        await context.close()
+        return found
+
+    return ask
 
 
 async def sign_ins(chromium: Browser, origin: str) -> dict[str, Any]:
@@ -32,10 +49,12 @@ async def sign_ins(chromium: Browser, origin: str) -> dict[str, Any]:
     return found
 
 
-async def photograph(chromium: Browser, origin: str, folder: Path, width: int, look: str, signed_in: Any) -> None:
+async def photograph(
+    chromium: Browser, paths: Mapping[Row, str], origin: str, folder: Path, width: int, look: str, signed_in: Any
+) -> None:
     """Draw all pages in one look."""
     scheme, locale = LOOKS[look]
-    for row in ROWS:
+    for row, path in paths.items():
         context = await chromium.new_context(
             base_url=origin,
             viewport={"width": width, "height": 860},
@@ -45,24 +64,26 @@ async def photograph(chromium: Browser, origin: str, folder: Path, width: int, l
             storage_state=signed_in[row.reader],
         )
         page = await context.new_page()
-        await page.goto(row.path)
+        await page.goto(path)
         await page.wait_for_selector("html[data-ready]")
         await page.screenshot(path=folder / f"{row.name}-{width}-{look}.png", full_page=True)
         await context.close()
 
 
-async def main(origin: str, folder: Path) -> None:
-    """Draw everything."""
+async def main(origin: str, folder: Path, names: Sequence[str] = ()) -> None:
+    """Draw everything, or the rows of these names."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         signed_in = await sign_ins(chromium, origin)
+        places = await find_places(asking(chromium, origin, signed_in))
+        paths = {row: path_of(row, places) for row in ROWS if not names or row.name in names}
         for width in (1280, 390):
             for look in LOOKS:
-                await photograph(chromium, origin, folder, width, look, signed_in)
+                await photograph(chromium, paths, origin, folder, width, look, signed_in)
         await chromium.close()
 
 
 if __name__ == "__main__":
     pictures = Path(sys.argv[2])
     pictures.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(sys.argv[1], pictures))
+    asyncio.run(main(sys.argv[1], pictures, sys.argv[3:]))
