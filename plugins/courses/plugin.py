@@ -1,6 +1,7 @@
 """The manifest of courses and what it registers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -21,6 +22,7 @@ from plugins.courses.file_sections import FILE_SECTIONS
 from plugins.courses.file_uses import FILE_USES
 from plugins.courses.listeners import LISTENERS
 from plugins.courses.mails import KINDS, MAIL_TEMPLATES
+from plugins.courses.pages import NAVIGATION, PAGES, SLOTS
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.personal_data import PERSONAL_DATA
 from plugins.courses.queries.videos import may_watch_file
@@ -120,3 +122,21 @@ def register_video_shows() -> Sequence[VideoShow]:
 def register_notification_kinds() -> Sequence[NotificationKind]:
     """Return what people are told of and may do without."""
     return KINDS
+
+
+@hookimpl(optionalhook=True)
+def register_pages() -> Sequence[Mapping[str, Any]]:
+    """Return the pages, where the portal is."""
+    return PAGES
+
+
+@hookimpl(optionalhook=True)
+def register_navigation() -> Sequence[Mapping[str, Any]]:
+    """Return how the pages are found."""
+    return NAVIGATION
+
+
+@hookimpl(optionalhook=True)
+def register_slots() -> Sequence[Mapping[str, Any]]:
+    """Return what courses add to pages of others."""
+    return SLOTS

@@ -23,6 +23,7 @@ PageAccess: TypeAlias = Permission | Literal["public", "signed_in"]
 Access: TypeAlias = Permission | Literal["public", "visitor", "signed_in"]
 """Who sees something; a visitor is whoever is not signed in."""
 Area = Literal["learn", "teach", "admin", "account"]
+Scope: TypeAlias = Literal["own", "any"]
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -90,6 +91,8 @@ class NavigationEntry(Struct, frozen=True, kw_only=True):
         order: Smaller ones come first, among groups too.
         access: Who sees it.
         count: What waits there, shown beside the label.
+        scope: Only for whoever has the permission for their own things (`own`), or for everybody's (`any`), so that
+            the pages of teachers and of administrators do not stand in one list.
     """
 
     id: str
@@ -101,6 +104,7 @@ class NavigationEntry(Struct, frozen=True, kw_only=True):
     group: str = ""
     order: int = 100
     count: Callable[[Db, Actor], Awaitable[int]] | None = None
+    scope: Scope | None = None
 
 
 class SlotFilling(Struct, frozen=True, kw_only=True):
@@ -112,12 +116,14 @@ class SlotFilling(Struct, frozen=True, kw_only=True):
             which finds its values in `part`, or None for nothing.
         access: Who sees it.
         order: Smaller ones come first.
+        scope: As that of an entry.
     """
 
     slot: str
     fill: Callable[[Db, Actor, Any], Awaitable[tuple[str, Mapping[str, Any]] | None]]
     access: Access
     order: int = 100
+    scope: Scope | None = None
 
 
 def _guard(access: PageAccess) -> Any:

@@ -51,7 +51,7 @@ async def draw(
 
 async def _parts(db: Db, actor: Actor, slot: str, subject: Any) -> list[Part]:
     given = [each.item for each in db.tenant.contributions("register_slots")]
-    given = [each for each in given if each.slot == slot and may_see(each.access, actor)]
+    given = [each for each in given if each.slot == slot and may_see(each.access, actor, each.scope)]
     parts = []
     for item in sorted(given, key=lambda each: each.order):
         try:

@@ -74,14 +74,14 @@ def size(environment: Environment, size_bytes: int) -> str:
     return f"{format_decimal(round(value, 1 if value < 10 else 0), locale=_language(environment))} {unit}"
 
 
-@pass_environment
-def duration(environment: Environment, duration_seconds: int) -> str:
+@pass_context
+def duration(context: Context, duration_seconds: int) -> str:
     """Return a length of time as `6 h 20 min`."""
     hours, minutes = divmod(round(duration_seconds / 60), 60)
-    gettext: Any = environment.globals["_"]
+    gettext: Any = context.resolve("gettext")
     if hours:
-        return str(gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes))
-    return str(gettext("%(minutes)s min", minutes=minutes))
+        return str(context.call(gettext, "%(hours)s h %(minutes)s min", hours=hours, minutes=minutes))
+    return str(context.call(gettext, "%(minutes)s min", minutes=minutes))
 
 
 def initials(name: str) -> str:

@@ -151,10 +151,10 @@ def theme_version(tenant: Tenant) -> str:
     return hashlib.sha256(colours.encode()).hexdigest()[:8]
 
 
-def may_see(access: Permission | str, actor: Actor) -> bool:
-    """Whether something is shown to an actor."""
+def may_see(access: Permission | str, actor: Actor, scope: str | None = None) -> bool:
+    """Whether something is shown to an actor; with a scope, only to who has the permission in that very scope."""
     if isinstance(access, Permission):
-        return actor.may(access)
+        return actor.may(access) if scope is None else actor.scope(access) == scope
     return access == "public" or (access == "visitor") == (actor.user_id is None)
 
 
@@ -168,7 +168,7 @@ def _locale(request: Request[Any, Any, Any], spoken: Sequence[str], usual: str, 
 
 async def _navigation(request: Request[Any, Any, Any], db: Db, actor: Actor) -> dict[str, list[Group]]:
     given = [each.item for each in db.tenant.contributions("register_navigation")]
-    given = sorted((each for each in given if may_see(each.access, actor)), key=lambda each: each.order)
+    given = sorted((each for each in given if may_see(each.access, actor, each.scope)), key=lambda each: each.order)
     path = request.scope["path"]
     best = max((each.path for each in given if _leads_to(each.path, path)), key=len, default=None)
     areas: dict[str, list[Group]] = {}
