@@ -42,4 +42,8 @@ ROWS = (
     Row("security", "/profile/security", "student"),
     Row("devices", "/profile/devices", "admin"),
     Row("preferences", "/profile/preferences", "student"),
+    Row("review-queue", "/admin/review", "admin"),
+    Row("review-course", "/admin/review/{submitted}", "admin"),
+    Row("reviews", "/teach/reviews?waiting=false", "instructor"),
+    Row("course-reviews", "/teach/courses/{published}/reviews", "instructor"),
 )
