@@ -36,10 +36,10 @@ def test_every_text_has_its_arabic(deployment: Deployment) -> None:
         said |= {each.item.label, each.item.group} - {""}
     known: set[str] = set()
     for file in PLUGINS.glob("*/translations/ar.po"):
-        for each in read_po(io.BytesIO(file.read_bytes())):
-            forms = each.string if isinstance(each.string, tuple) else (each.string,)
-            if each.id and all(forms):
-                known |= {each.id} if isinstance(each.id, str) else set(each.id)
+        for text in read_po(io.BytesIO(file.read_bytes())):
+            forms = text.string if isinstance(text.string, tuple) else (text.string,)
+            if text.id and all(forms):
+                known |= {text.id} if isinstance(text.id, str) else set(text.id)
     assert len(said) > 150
     assert said - known == set()
 
