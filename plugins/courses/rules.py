@@ -12,8 +12,6 @@ from uuid import UUID
 from kernel.errors import FieldError
 from plugins.courses.errors import CodeRequired, NotEnrolled, RangesInvalid, SourceInvalid
 from plugins.courses.schemas.archived import MANIFEST, MOST_PARTS, CourseArchive
-from plugins.courses.schemas.courses import CourseDetails
-from plugins.courses.schemas.curriculum import SectionDetails
 
 COMPLETE_PERCENT: Final = 90
 """Source: product document, video_progress.is_completed."""
@@ -43,25 +41,6 @@ def missing_items(*, sections: int, videos: int) -> list[FieldError]:
     if not videos:
         missing.append(FieldError("videos", "The course needs a published video in a published section."))
     return missing
-
-
-def review_checks(course: CourseDetails, sections: Sequence[SectionDetails]) -> Mapping[str, bool]:
-    """Return what a machine can say of a course before somebody decides about it: each thing, and whether it is there.
-
-    Args:
-        course: Which one.
-        sections: All of them, with their videos and materials.
-    """
-    shown = [section for section in sections if section.is_published]
-    videos = [video for section in shown for video in section.videos if video.is_published]
-    return {
-        "cover": course.thumbnail_url is not None,
-        "texts": bool(course.short_description and course.description),
-        "category": course.category is not None,
-        "filled": bool(shown) and all(section.videos or section.materials for section in shown),
-        "preview": any(video.is_preview for video in videos),
-        "access": course.requires_code or course.is_free or course.price > 0,
-    }
 
 
 def check_source(video_type: str, sources: Mapping[str, object]) -> None:

@@ -11,7 +11,7 @@ from plugins.courses.permissions import REVIEW
 from plugins.courses.queries.care import course_in_care, waiting_count, waiting_page
 from plugins.courses.queries.courses import course_details
 from plugins.courses.queries.curriculum import section_page
-from plugins.courses.rules import review_checks
+from plugins.courses.schemas.courses import CourseDetails
 from plugins.courses.schemas.curriculum import SectionDetails
 
 _ROWS = 25
@@ -43,6 +43,25 @@ def places_of(sections: Sequence[SectionDetails]) -> Mapping[str, str]:
     places = {f"section:{section.id}": section.title for section in sections}
     places |= {f"video:{video.id}": video.title for section in sections for video in section.videos}
     return places | {f"material:{each.id}": each.title for section in sections for each in section.materials}
+
+
+def review_checks(course: CourseDetails, sections: Sequence[SectionDetails]) -> Mapping[str, bool]:
+    """Return what a machine can say of a course before somebody decides about it: each thing, and whether it is there.
+
+    Args:
+        course: Which one.
+        sections: All of them, with their videos and materials.
+    """
+    shown = [section for section in sections if section.is_published]
+    videos = [video for section in shown for video in section.videos if video.is_published]
+    return {
+        "cover": course.thumbnail_url is not None,
+        "texts": bool(course.short_description and course.description),
+        "category": course.category is not None,
+        "filled": bool(shown) and all(section.videos or section.materials for section in shown),
+        "preview": any(video.is_preview for video in videos),
+        "access": course.requires_code or course.is_free or course.price > 0,
+    }
 
 
 async def waiting_need(db: Db, actor: Actor, _subject: object) -> Shown | None:
