@@ -1,6 +1,7 @@
 """What the plugin `codes` registers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -20,6 +21,7 @@ from plugins.codes.events import EVENTS
 from plugins.codes.key_uses import KEY_USES
 from plugins.codes.listeners import LISTENERS
 from plugins.codes.mails import KINDS, MAIL_TEMPLATES
+from plugins.codes.pages import NAVIGATION, PAGES, SLOTS
 from plugins.codes.permissions import PERMISSIONS
 from plugins.codes.personal_data import PERSONAL_DATA
 from plugins.codes.routes import ROUTES
@@ -99,3 +101,21 @@ def register_personal_data() -> Sequence[PersonalData]:
 def register_notification_kinds() -> Sequence[NotificationKind]:
     """Return what people are told of and may do without."""
     return KINDS
+
+
+@hookimpl(optionalhook=True)
+def register_pages() -> Sequence[Mapping[str, Any]]:
+    """Return the pages, where the portal is."""
+    return PAGES
+
+
+@hookimpl(optionalhook=True)
+def register_navigation() -> Sequence[Mapping[str, Any]]:
+    """Return how they are found."""
+    return NAVIGATION
+
+
+@hookimpl(optionalhook=True)
+def register_slots() -> Sequence[Mapping[str, Any]]:
+    """Return what stands on others' pages."""
+    return SLOTS

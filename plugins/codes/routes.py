@@ -14,7 +14,7 @@ from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.codes.actions import batches as batch_changes
-from plugins.codes.actions import codes, exports, redemptions
+from plugins.codes.actions import checks, codes, exports, redemptions
 from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW, VIEW_ATTEMPTS
 from plugins.codes.queries import attempts, batches, cards, usage
 from plugins.codes.queries.filters import CodeFilter
@@ -24,6 +24,7 @@ from plugins.codes.schemas import (
     BatchDetails,
     BatchRedemption,
     CodeCard,
+    CodeCheck,
     CodeDetails,
     CodeState,
     CodeUsage,
@@ -73,6 +74,18 @@ async def generate(db: Db, actor: Actor, data: GenerateRequest) -> GeneratedBatc
 async def redeem(db: Db, actor: Actor, data: RedeemRequest) -> Redeemed:
     """Redeem a code, typed in any case, with any spaces and dashes."""
     return await db.retrying(lambda: redemptions.redeem(db, actor, code=data.code))
+
+
+@post(
+    "/access-codes/check",
+    status_code=200,
+    guards=[requires(REDEEM)],
+    opt=limited("redeem"),
+    operation_id="access_codes_check",
+)
+async def check(db: Db, actor: Actor, data: RedeemRequest) -> CodeCheck:
+    """Say what a code would open for whoever asks, or why not; counts as a try, and takes no use."""
+    return await checks.check(db, actor, code=data.code)
 
 
 @get("/access-codes", guards=[requires(VIEW)], opt=reads_only(), operation_id="access_codes_list")
@@ -228,6 +241,7 @@ async def list_attempts_on(
 ROUTES: list[HTTPRouteHandler] = [
     generate,
     redeem,
+    check,
     list_codes,
     export,
     show_usage,

@@ -181,6 +181,37 @@ class Redeemed(Struct, frozen=True, omit_defaults=True):
     enrollment: Enrollment | None = None
 
 
+class OpenedByCode(Struct, frozen=True):
+    """A course, or one video of it."""
+
+    kind: CodeKind
+    course_id: UUID
+    course_title: str
+    course_slug: str
+    video_id: UUID | None
+    video_title: str | None
+
+
+class CodeCheck(Struct, frozen=True, kw_only=True):
+    """What a code would open for whoever asks; else `refusal` is the error code of redeeming it, and why.
+
+    Args:
+        refusal: None if it can be redeemed.
+        opens: Told where it can be, or was by this user.
+        access_days: So long is open what it opens; None for good.
+        ended_at: When it expired, if that is why.
+        max_uses: How many have been taken, if that is why.
+        redeemed_at: When this user redeemed it, if that is why.
+    """
+
+    refusal: str | None
+    opens: OpenedByCode | None = None
+    access_days: int | None = None
+    ended_at: datetime | None = None
+    max_uses: int | None = None
+    redeemed_at: datetime | None = None
+
+
 class RedemptionCard(Struct, frozen=True):
     """Who redeemed a code and when; the address is told only to who may see every code."""
 

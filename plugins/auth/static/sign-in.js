@@ -1,6 +1,7 @@
 // The page of signing in: a living refresh token goes on at once; a second factor is asked in place; passkeys.
 import { ApiProblem, refresh } from "../portal/api.js";
 import { toast } from "../portal/ui.js";
+import { forget } from "./going-on.js";
 import { showWhereUsable, signIn } from "./passkey.js";
 
 const first = document.querySelector("[data-first-step]");
@@ -8,6 +9,7 @@ const second = document.querySelector("[data-second-step]");
 const next = document.querySelector("form[data-next]")?.dataset.next || "/dashboard";
 
 function goOn(answer) {
+  if (!answer.mfa_required) forget();
   if (answer.mfa_required) {
     first.hidden = true;
     second.hidden = false;

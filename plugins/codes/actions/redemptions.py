@@ -112,11 +112,11 @@ async def redeem(db: Db, actor: Actor, *, code: str) -> Redeemed:
         CodeAlreadyRedeemed: The actor has done so before.
         CodeExhausted: All its uses are taken.
     """
-    found = await _find(db, actor, code)
+    found = await find_code(db, actor, code)
     try:
         if found is None:
             raise CodeUnknown
-        await _check(db, actor, found)
+        await check_may_redeem(db, actor, found)
         return await _take(db, actor, found)
     except (Conflict, Forbidden, NotFound) as refusal:
         record = partial(record_refusal, actor=actor, code_id=found.id if found else None, refusal=refusal)
@@ -132,7 +132,8 @@ def by_lookup(keys: int) -> Executable:
     return _STATE.where(or_(*(AccessCode.code_lookup == each for each in hashes)))
 
 
-async def _find(db: Db, actor: Actor, text: str) -> FoundCode | None:
+async def find_code(db: Db, actor: Actor, text: str) -> FoundCode | None:
+    """Return the code that somebody typed; None if none of the tenant reads so."""
     code = rules.normalise(text)
     if code is None:
         return None
@@ -140,8 +141,17 @@ async def _find(db: Db, actor: Actor, text: str) -> FoundCode | None:
     return await db.row(FoundCode, by_lookup(len(hashes)), **hashes, user_id=actor.id)
 
 
-async def _check(db: Db, actor: Actor, found: FoundCode) -> None:
-    """Refuse for what can be known before anything is written."""
+async def check_may_redeem(db: Db, actor: Actor, found: FoundCode) -> None:
+    """Refuse for what can be known before anything is written.
+
+    Raises:
+        CodeInactive: It was switched off.
+        CodeExpired: Its time is over.
+        CodePaused: It rests after an attack.
+        CodeNotForYou: It is bound to other addresses.
+        CodeAlreadyRedeemed: The actor has done so before.
+        CodeExhausted: All its uses are taken.
+    """
     _check_open(found)
     if found.allowed_emails or found.allowed_domains:
         emails = await auth.emails_by_id(db, [actor.id])

@@ -1,10 +1,11 @@
-// The only script tag of a page: what all pages share, then the modules that this one names.
+// The only script tag of a page: what all pages share, then the modules that it and its parts name.
 import { start as startForms } from "./forms.js";
 import { start as startUi } from "./ui.js";
 
 startUi();
 startForms();
-for (const module of (document.body.dataset.module || "").split(" ").filter(Boolean)) await import(module);
+const named = [...document.querySelectorAll("[data-module]")].flatMap((each) => each.dataset.module.split(" "));
+for (const module of new Set(named.filter(Boolean))) await import(module);
 document.documentElement.dataset.ready = "";
 if ("serviceWorker" in navigator) {
   const digest = new URL(import.meta.url).pathname.split("/")[2];

@@ -78,6 +78,7 @@ async function carryOut(form, button) {
     succeed(form, answer);
   } catch (problem) {
     if (!(problem instanceof ApiProblem)) throw problem;
+    form.dispatchEvent(new CustomEvent("api:refused", { detail: problem }));
     refuse(form, problem);
   } finally {
     clearTimeout(busy);
