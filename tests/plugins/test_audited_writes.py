@@ -122,6 +122,7 @@ COURSE = (
          ["codes.access_codes.inserted"] * 2 + ["codes.code_batches.inserted"],
          {"code_id": "items.0.id", "code": "items.0.code", "other": "items.1.id", "batch_id": "batch_id"}),
     Step("access_codes_update", "instructor", lambda ids: {"label": "For Noor"}, ["codes.access_codes.updated"]),
+    Step("access_codes_check", "student", lambda ids: {"code": ids["code"]}),
     Step("access_codes_redeem", "student", lambda ids: {"code": ids["code"]},
          ["codes.access_codes.updated", "codes.code_redemptions.inserted", "courses.course_enrollments.inserted"]),
     Step("access_codes_deactivate", "instructor", leaves=["codes.access_codes.updated"]),

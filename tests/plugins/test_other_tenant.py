@@ -128,11 +128,13 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
         "POST", "/access-codes/generate", lambda ids: {"course_id": ids["course_id"], "type": "single_use", "count": 1},
     ),
     "access_codes_redeem": ("POST", "/access-codes/redeem", lambda ids: {"code": ids["code"]}),
+    "access_codes_check": ("POST", "/access-codes/check", lambda ids: {"code": ids["code"]}),
 }  # fmt: skip
 """Routes that take another thing's id, or a code, in their body."""
 
 REFUSED_AT_ALL = {
-    "admin": {"courses_enroll", "courses_drop", "access_codes_redeem", "reviews_create", "reviews_update"},
+    "admin": {"courses_enroll", "courses_drop", "access_codes_redeem", "access_codes_check", "reviews_create",
+              "reviews_update"},
     "student": {
         "users_delete", "users_export", "users_invite", "users_update_file", "users_bulk",
         "users_reset_mfa",
@@ -171,6 +173,7 @@ PAGES = {
     "page_home", "page_dashboard", "page_design", "page_offline", "page_without_script", "page_sign_in",
     "page_register",
     "page_forgot_password", "page_reset_password", "page_invitation", "page_verify_email", "page_profile",
+    "page_redeem",
     "page_profile_security", "page_profile_devices", "page_profile_preferences", "portal_theme", "portal_manifest",
     "portal_worker", "portal_file",
 }  # fmt: skip

@@ -16,6 +16,7 @@ VIEWED = {"admin": 200, "owner": 200, "other": 404, "student": 403, "anonymous":
 MAY: Mapping[str, Mapping[str, int]] = {
     "POST generate": {**VIEWED, "admin": 201, "owner": 201},
     "POST redeem": {"admin": 403, "owner": 403, "other": 403, "student": 200, "anonymous": 401, "foreign": 403},
+    "POST check": {"admin": 403, "owner": 403, "other": 403, "student": 200, "anonymous": 401, "foreign": 403},
     "GET list": {**VIEWED, "other": 200, "foreign": 200},
     "GET export": {**VIEWED, "other": 200, "foreign": 200},
     "GET usage": {**VIEWED, "other": 200, "foreign": 200},
@@ -33,6 +34,7 @@ MAY: Mapping[str, Mapping[str, int]] = {
 PATHS = {
     "generate": "/access-codes/generate",
     "redeem": "/access-codes/redeem",
+    "check": "/access-codes/check",
     "list": "/access-codes",
     "export": "/access-codes/export",
     "usage": "/access-codes/usage",
@@ -68,6 +70,7 @@ async def knock(client: httpx.AsyncClient, route: str, course_id: UUID, code: di
     bodies: dict[str, dict[str, Any]] = {
         "POST generate": {"course_id": str(course_id), "type": "single_use"},
         "POST redeem": {"code": code["code"]},
+        "POST check": {"code": code["code"]},
         "PATCH code": {"label": "Changed"},
     }
     return await client.request(method, path, json=bodies.get(route))
