@@ -59,7 +59,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.idempotency": ("idempotent",),
     "kernel.identity": ("Identity", "SessionState"),
     "kernel.ids": ("new_id",),
-    "kernel.kept_answers": ("Kept", "Query", "kept"),
+    "kernel.kept_answers": ("Kept", "Query", "kept", "kept_part", "keeps_parts"),
     "kernel.key_uses": ("KeyUse", "MOST_AT_ONCE", "counts_by", "key_id_of", "renewing", "under_older_key"),
     "kernel.keys": ("DecryptionFailed", "Keyring", "UnknownKey"),
     "kernel.mail": ("MailAddressInvalid", "MailTemplate", "forget_mails_to", "parse_address", "send"),

@@ -1,7 +1,9 @@
 """Everything that a running process shares: settings, plugins, connections, keys. Opened once, closed once."""
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from msgspec import structs
 from redis.asyncio import Redis
@@ -43,6 +45,7 @@ class Deployment:
         self.redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
         self.gate = Gate(self.redis)
         self.kept = KeptAnswers(self.gate, registry.kept)
+        self.kept_parts: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self.totals = Totals()
         self.tickets = Tickets(self.redis)
         self.listeners = Listeners((*MAIL_LISTENERS, *registry.listeners))

@@ -23,7 +23,7 @@ from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited,
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
 from kernel.idempotency import is_idempotent
 from kernel.identity import SessionState
-from kernel.kept_answers import Keeping, how_kept, send_kept
+from kernel.kept_answers import Keeping, how_kept, send_kept, what_keeps
 from kernel.metrics import REFUSED
 from kernel.query_names import QueryNames
 from kernel.replicas import MOST_BEHIND_S, is_reading
@@ -144,11 +144,12 @@ class Door:
             raise PluginNotEnabled
         if actor.user_id is not None and self._deployment.registry.identity_plugin not in tenant.plugins:
             raise Unauthenticated("Nobody can be signed in here: accounts are switched off.")
-        if is_reading(handler) and how_kept(handler) is None:
+        if is_reading(handler) and what_keeps(handler) is None:
             state["replica"] = self._replica(claims, state.get("wrote"))
-        if (how := how_kept(handler)) is not None and (admission := state.get("admission")) is not None:
+        if (how := what_keeps(handler)) is not None and (admission := state.get("admission")) is not None:
             place_of = self._deployment.kept.place_of
-            state["place"] = await place_of(how, admission, actor, tenant, scope["path"], scope["query_string"])
+            place = await place_of(how, admission, actor, tenant, scope["path"], scope["query_string"])
+            state["place" if how_kept(handler) else "part_place"] = place
         scope["user"] = actor
         state["tenant"] = tenant
         state["arrival"] = arrival
@@ -239,7 +240,7 @@ class Door:
         limits = _limits(door, rates, claims, arrival.line)
         try:
             session_id, user_id = (claims.session, claims.user_id) if claims else (None, None)
-            how = how_kept(handler)
+            how = what_keeps(handler)
             content = how.name if how else ""
             return await self._deployment.gate.admit(tenant.id, session_id, limits, user_id=user_id, content=content)
         except RedisUnavailable:

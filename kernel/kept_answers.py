@@ -4,28 +4,32 @@ A route says so by `opt=kept(...)`: which tables its answer shows, and for whom 
 writes to one of these tables gives the tenant a new version in Redis once it has committed and before its own answer
 starts; the version comes with the session and the limits of each request (`kernel.gate`), so asking costs nothing.
 Without Redis nothing is kept and nothing that was kept is used. The door (`kernel.door`) asks and gives.
+
+A page that is only in part the same for many keeps that part: `opt=keeps_parts(...)`, and `kept_part` in its handler.
 """
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import Message, Send
+from litestar.types import Message, Scope, Send
 
 from kernel.auth import Actor
 
 if TYPE_CHECKING:
+    from kernel.db import Db
     from kernel.gate import Admission, Gate
     from kernel.tenancy import Tenant
 
 ANY_TABLE = "*"
 """Stands for the tables that a transaction changed without a statement of ours, through the driver."""
 MOST_BYTES = 32 * 1024 * 1024
+MOST_PARTS = 200
 _LARGEST_ANSWER = 1024 * 1024
 _EACH_BYTES = 1024
 """What an answer takes beside its body: its place, headers and ETag. Else many small ones would fill the memory."""
@@ -67,6 +71,43 @@ def how_kept(handler: HTTPRouteHandler) -> Kept | None:
     """Return how a route's answers are kept; None if they are not."""
     how: Kept | None = handler.opt.get("kept")
     return how
+
+
+def keeps_parts(how: Kept) -> Mapping[str, Any]:
+    """Return the `opt` of a GET route whose handler uses `kept_part`; it reads from the primary."""
+    return {"keeps_parts": how}
+
+
+def what_keeps(handler: HTTPRouteHandler) -> Kept | None:
+    """Return how a route's answers, or parts of them, are kept; None if nothing is."""
+    how: Kept | None = handler.opt.get("keeps_parts")
+    return how or how_kept(handler)
+
+
+T = TypeVar("T")
+
+
+async def kept_part(db: "Db", scope: Scope, make: Callable[[], Awaitable[T]]) -> T:
+    """Return what an earlier request with the same path and query made, if nothing that it shows has changed since.
+
+    What was made is shared by requests and must depend on the query alone, not on who asks.
+
+    Args:
+        db: The transaction.
+        scope: Of the request; its route has `keeps_parts`.
+        make: Makes it anew.
+    """
+    place = scope["state"].get("part_place")
+    if place is None:
+        return await make()
+    parts = db.deployment.kept_parts
+    if place in parts:
+        parts.move_to_end(place)
+        return parts[place]  # type: ignore[no-any-return]
+    part = parts[place] = await make()
+    if len(parts) > MOST_PARTS:
+        parts.popitem(last=False)
+    return part
 
 
 class KeptAnswers:

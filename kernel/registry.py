@@ -28,7 +28,7 @@ from kernel.demo import DemoStep
 from kernel.events import Event, Listener
 from kernel.hooks import Hooks
 from kernel.identity import Identity
-from kernel.kept_answers import Kept, how_kept
+from kernel.kept_answers import Kept, what_keeps
 from kernel.key_uses import KERNEL_KEY_USES, KeyUse
 from kernel.mail.kernel_mails import KERNEL_MAILS
 from kernel.mail.wording import MailTemplate
@@ -156,7 +156,7 @@ class Registry:
         for routes in (self.routes, self.root_routes):
             for plugin in self.plugins:
                 for handler in routes.get(plugin.name, ()):
-                    if (how := how_kept(handler)) is not None:
+                    if (how := what_keeps(handler)) is not None:
                         check_item(plugin, "register_routes", how, Kept)
                         found[how.name] = how
         return tuple(found.values())

@@ -4,12 +4,13 @@ What depends on the zone (`day`, `instant`, `ago`) works where the shell is know
 """
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, pass_context, pass_environment
 from jinja2.runtime import Context
 
@@ -37,6 +38,12 @@ def number(environment: Environment, value: float) -> str:
 def percent(environment: Environment, value: float) -> str:
     """Return a share of 100 as a percentage."""
     return format_percent(value / 100, locale=_language(environment))
+
+
+@pass_environment
+def money(environment: Environment, value: Decimal, currency: str) -> str:
+    """Return an amount with its currency."""
+    return format_currency(value, currency, locale=_language(environment))
 
 
 @pass_context
@@ -91,6 +98,6 @@ def initials(name: str) -> str:
 
 
 FILTERS = {
-    "number": number, "percent": percent, "size": size, "duration": duration, "initials": initials,
+    "number": number, "percent": percent, "money": money, "size": size, "duration": duration, "initials": initials,
     "day": day, "instant": instant, "ago": ago,
 }  # fmt: skip

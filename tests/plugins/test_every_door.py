@@ -26,7 +26,7 @@ SIGN_IN = {
 CATALOGUE = {
     "categories_get", "categories_list", "courses_cover", "courses_get", "courses_list", "courses_reviews",
     "courses_sections",
-    "courses_videos", "sections_get", "videos_captions", "videos_get",
+    "courses_videos", "page_courses", "sections_get", "videos_captions", "videos_get",
 }  # fmt: skip
 """Open to all where the tenant shows its catalogue, which it does not unless it says so."""
 PAGES = {

@@ -175,7 +175,7 @@ PAGES = {
     "page_forgot_password", "page_reset_password", "page_invitation", "page_verify_email", "page_profile",
     "page_redeem",
     "page_profile_security", "page_profile_devices", "page_profile_preferences", "portal_theme", "portal_manifest",
-    "portal_worker", "portal_file",
+    "portal_worker", "portal_file", "page_courses",
 }  # fmt: skip
 """None of them names a row; files are every school's."""
 NO_IDS = {

@@ -11,12 +11,15 @@ from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Executable,
     Integer,
     Text,
     UnaryExpression,
     Uuid,
+    and_,
+    any_,
     bindparam,
     column,
     func,
@@ -57,19 +60,26 @@ def _shelves(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return Course.category_id.in_(select(shelf.c.id))
 
 
+IS_OPEN = and_(_COSTS_NOTHING, ~Course.requires_code)
+"""Whether a student may enrol without a code."""
 _FILTERS: dict[str, ColumnElement[bool]] = {
     "status": Course.status == bindparam("status", type_=Text),
     "instructor": Course.instructor_id == bindparam("instructor", type_=Uuid),
     "category": _shelves(CourseCategory.id == bindparam("category", type_=Uuid)),
     "category_slug": _shelves(CourseCategory.slug == bindparam("category_slug", type_=Text)),
+    "categories": _shelves(CourseCategory.slug == any_(bindparam("categories", type_=ARRAY(Text)))),
     "level": Course.level == bindparam("level", type_=Text),
+    "levels": Course.level == any_(bindparam("levels", type_=ARRAY(Text))),
     "language": Course.language == bindparam("language", type_=Text),
+    "languages": Course.language == any_(bindparam("languages", type_=ARRAY(Text))),
+    "open": IS_OPEN,
+    "coded": ~IS_OPEN,
     "free": _COSTS_NOTHING,
     "paid": ~_COSTS_NOTHING,
     "featured": Course.featured_at.is_not(None),
     "not_featured": Course.featured_at.is_(None),
 }
-_FLAGS = frozenset({"free", "paid", "featured", "not_featured"})
+_FLAGS = frozenset({"free", "paid", "open", "coded", "featured", "not_featured"})
 _matching = func.courses.matching(
     bindparam("words", type_=Text), bindparam("search_language", type_=Text)
 ).table_valued(column("id", Uuid), column("rank"), name="matching")
@@ -135,11 +145,12 @@ CATALOGUE = Kept(
 
 
 @cache
-def _page(filters: frozenset[str], sort: CourseSort) -> Executable:
+def card_page(filters: frozenset[str], sort: CourseSort) -> Executable:
+    """Return the statement of a page of cards, narrowed by the filters of these names."""
     return (
         select(*CARD_COLUMNS)
-        .select_from(_found(CARD_FROM, filters))
-        .where(*_conditions(filters))
+        .select_from(found(CARD_FROM, filters))
+        .where(*conditions(filters))
         .order_by(*_ORDERS[sort])
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=Integer))
@@ -158,8 +169,8 @@ def _counts(filters: frozenset[str]) -> Executable:
             _COSTS_NOTHING.label("costs_nothing"),
             func.count().label("count"),
         )
-        .select_from(_found(Course.__table__, filters))
-        .where(*_conditions(filters))
+        .select_from(found(Course.__table__, filters))
+        .where(*conditions(filters))
         .group_by(func.grouping_sets(tuple_(), *[tuple_(each) for each in _FACETS]))
         .subquery("counted")
     )
@@ -186,11 +197,13 @@ def _counts(filters: frozenset[str]) -> Executable:
     )
 
 
-def _found(source: Any, filters: frozenset[str]) -> Any:
+def found(source: Any, filters: frozenset[str]) -> Any:
+    """Return the tables of a list, with what words find if there are words to look for."""
     return source.join(_matching, _matching.c.id == Course.id) if "words" in filters else source
 
 
-def _conditions(filters: frozenset[str]) -> list[ColumnElement[bool]]:
+def conditions(filters: frozenset[str]) -> list[ColumnElement[bool]]:
+    """Return what a course of the list must be."""
     return [_FILTERS[name] for name in sorted(filters & _FILTERS.keys())]
 
 
@@ -217,8 +230,8 @@ async def course_page(
     if sort == "relevance" and wanted.words is None:
         raise Invalid(errors=[FieldError("sort", "The order by relevance needs words to look for.")])
     order = sort or ("newest" if wanted.words is None else "relevance")
-    parameters = {name: value for name, value in values.items() if name not in _FLAGS}
-    rows = await db.rows(CardRow, _page(filters, order), limit=rows_for(limit), offset=offset, **parameters)
+    parameters = parameters_of(values)
+    rows = await db.rows(CardRow, card_page(filters, order), limit=rows_for(limit), offset=offset, **parameters)
     counts = await db.rows(FacetRow, _counts(filters), **parameters)
     people = await auth.users_by_id(db, {row.instructor_id for row in rows})
     currency = db.tenant.setting(PAYMENT, PaymentSettings).currency
@@ -229,6 +242,11 @@ async def course_page(
         offset=offset,
         facets=facets(counts),
     )
+
+
+def parameters_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the filters' values that a statement takes; the others are conditions by themselves."""
+    return {name: value for name, value in values.items() if name not in _FLAGS}
 
 
 def total_of(counts: Sequence[FacetRow]) -> int:
