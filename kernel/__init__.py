@@ -109,6 +109,8 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "tenant_reference",
         "tenant_unique",
     ),
+    "kernel.task_overview": ("task_page",),
+    "kernel.task_runs": ("RETRY_TASKS", "Status", "TaskStatus", "VIEW_TASKS"),
     "kernel.tasks": ("AnyTask", "NoPayload", "Task", "TaskContext", "TaskPostponed", "TaskRefused", "enqueue"),
     "kernel.tenancy": ("Tenant",),
     # Of other tenants, or of a tenant's own row: for plugins.admin alone (an import contract).

@@ -45,6 +45,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     action: str | None = None
     entity_type: str | None = None
     entity_id: UUID | None = None
+    request_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -70,6 +71,7 @@ _CONDITIONS = {
     "action": AuditLog.action == bindparam("action", type_=Text),
     "entity_type": AuditLog.entity_type == bindparam("entity_type", type_=Text),
     "entity_id": AuditLog.entity_id == bindparam("entity_id", type_=Uuid),
+    "request_id": AuditLog.request_id == bindparam("request_id", type_=Text),
     "since": AuditLog.created_at >= bindparam("since", type_=DateTime(timezone=True)),
     "until": AuditLog.created_at < bindparam("until", type_=DateTime(timezone=True)),
 }

@@ -1,6 +1,7 @@
 """The manifest of admin and what it registers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -8,6 +9,7 @@ from kernel.auth import Permission
 from kernel.hookspecs import hookimpl
 from kernel.plugin import Plugin
 from kernel.tasks import AnyTask
+from plugins.admin.pages import NAVIGATION, PAGES, SLOTS
 from plugins.admin.permissions import PERMISSIONS
 from plugins.admin.routes import ROUTES
 from plugins.admin.tasks import TASKS
@@ -37,3 +39,21 @@ def register_permissions() -> Sequence[Permission]:
 def register_tasks() -> Sequence[AnyTask]:
     """Return the background work."""
     return TASKS
+
+
+@hookimpl(optionalhook=True)
+def register_pages() -> Sequence[Mapping[str, Any]]:
+    """Return the pages of administration, where the portal is."""
+    return PAGES
+
+
+@hookimpl(optionalhook=True)
+def register_navigation() -> Sequence[Mapping[str, Any]]:
+    """Return how they are reached."""
+    return NAVIGATION
+
+
+@hookimpl(optionalhook=True)
+def register_slots() -> Sequence[Mapping[str, Any]]:
+    """Return what waits for administrators on the dashboard."""
+    return SLOTS

@@ -12,10 +12,18 @@ class CodesSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     keep_expired_days: Annotated[
         int,
-        Meta(ge=0, le=3650, description="How long codes are kept after they have expired; 0 for ever."),
+        Meta(
+            ge=0,
+            le=3650,
+            title="Expired codes",
+            description="How long codes are kept after they have expired; 0 for ever.",
+        ),
     ] = 365
     keep_attempts_days: Annotated[
-        int, Meta(ge=30, le=3650, description="How long is kept who tried which code, from which address.")
+        int,
+        Meta(
+            ge=30, le=3650, title="Attempts", description="How long is kept who tried which code, from which address."
+        ),
     ] = 90
 
 

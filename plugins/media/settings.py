@@ -11,27 +11,49 @@ from kernel.tenancy import Tenant
 class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The category `media`."""
 
-    max_video_bytes: Annotated[int, Meta(ge=1, le=2**40, description="The largest video.")] = 4 * 1024**3
-    max_image_bytes: Annotated[int, Meta(ge=1, le=100 * 1024**2, description="The largest picture.")] = 10 * 1024**2
-    max_file_bytes: Annotated[int, Meta(ge=1, le=2**40, description="The largest document or recording.")] = (
-        100 * 1024**2
+    max_video_bytes: Annotated[int, Meta(ge=1, le=2**40, title="Videos", description="The largest video.")] = (
+        4 * 1024**3
     )
+    max_image_bytes: Annotated[
+        int, Meta(ge=1, le=100 * 1024**2, title="Pictures", description="The largest picture.")
+    ] = 10 * 1024**2
+    max_file_bytes: Annotated[
+        int, Meta(ge=1, le=2**40, title="Documents", description="The largest document or recording.")
+    ] = 100 * 1024**2
     max_archive_bytes: Annotated[
-        int, Meta(ge=1, le=2**40, description="The largest archive, such as a course to import or export.")
+        int,
+        Meta(
+            ge=1, le=2**40, title="Archives", description="The largest archive, such as a course to import or export."
+        ),
     ] = 20 * 1024**3
     max_bytes_per_user: Annotated[
-        int, Meta(ge=0, le=2**50, description="What one person may have uploaded in all; 0 for no such limit.")
+        int,
+        Meta(
+            ge=0,
+            le=2**50,
+            title="One person",
+            description="What one person may have uploaded in all; 0 for no such limit.",
+        ),
     ] = 0
     keep_unused_days: Annotated[
         int,
-        Meta(ge=0, le=3650, description="How many days old a file is deleted that nothing shows; 0 to keep all files."),
+        Meta(
+            ge=0,
+            le=3650,
+            title="Unused files",
+            description="How many days old a file is deleted that nothing shows; 0 to keep all files.",
+        ),
     ] = 7
     hls: Annotated[
-        bool, Meta(description="Videos are made ready in several qualities, encrypted; else as one MP4 alone.")
+        bool,
+        Meta(
+            title="Several qualities",
+            description="Videos are made ready in several qualities, encrypted; else as one MP4 alone.",
+        ),
     ] = True
-    watermark: Annotated[Literal["none", "name"], Meta(description="Players show over a video who is watching it.")] = (
-        "none"
-    )
+    watermark: Annotated[
+        Literal["none", "name"], Meta(title="Watermark", description="Players show over a video who is watching it.")
+    ] = "none"
 
 
 SETTINGS = SettingsSpec("media", MediaSettings, "Files")

@@ -14,14 +14,14 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
-from kernel.auth import Actor, Permission, public, requires, signed_in
+from kernel.auth import Actor, Permission, operator, public, requires, signed_in
 from kernel.db import Db
 from kernel.replicas import reads_only
 from plugins.portal.drawing import Shown, draw
 
-PageAccess: TypeAlias = Permission | Literal["public", "signed_in"]
-Access: TypeAlias = Permission | Literal["public", "visitor", "signed_in"]
-"""Who sees something; a visitor is whoever is not signed in."""
+PageAccess: TypeAlias = Permission | Literal["public", "signed_in", "operator"]
+Access: TypeAlias = Permission | Literal["public", "visitor", "signed_in", "operator"]
+"""Who sees something; a visitor is whoever is not signed in, an operator works across tenants."""
 Area = Literal["learn", "teach", "admin", "account"]
 Scope: TypeAlias = Literal["own", "any"]
 
@@ -33,7 +33,8 @@ class Page(Struct, frozen=True, kw_only=True):
         path: Outside of the API, with Litestar's parameters: `/courses/{slug:str}`.
         handler: Asks for what a route handler may ask for (`db`, `actor`, parameters) and returns the name of a
             template with its values, or a `Response` such as a redirect.
-        access: The permission that it needs, `signed_in` or `public`; without one the plugin does not start.
+        access: The permission that it needs, `signed_in`, `public` or `operator`; without one the plugin does not
+            start.
         slots: Those that its template shows; they are filled before it is drawn.
         opt: As that of a route: open to restricted sessions, credentials ignored.
     """
@@ -129,7 +130,7 @@ class SlotFilling(Struct, frozen=True, kw_only=True):
 def _guard(access: PageAccess) -> Any:
     if isinstance(access, Permission):
         return requires(access)
-    guards = {"public": public, "signed_in": signed_in}
+    guards = {"public": public, "signed_in": signed_in, "operator": operator}
     if access not in guards:
-        raise ValueError(f"its access is {access!r}, and must be a permission, 'signed_in' or 'public'")
+        raise ValueError(f"its access is {access!r}, and must be a permission, 'signed_in', 'public' or 'operator'")
     return guards[access]

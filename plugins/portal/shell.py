@@ -155,6 +155,8 @@ def may_see(access: Permission | str, actor: Actor, scope: str | None = None) ->
     """Whether something is shown to an actor; with a scope, only to who has the permission in that very scope."""
     if isinstance(access, Permission):
         return actor.may(access) if scope is None else actor.scope(access) == scope
+    if access == "operator":
+        return actor.is_operator
     return access == "public" or (access == "visitor") == (actor.user_id is None)
 
 

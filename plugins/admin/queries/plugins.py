@@ -1,5 +1,7 @@
 """The plugins of the deployment in the eyes of one tenant."""
 
+from collections.abc import Collection
+
 from kernel.auth import Actor
 from kernel.deployment import Deployment
 from kernel.tenancy import Tenant
@@ -10,6 +12,12 @@ _SET_ASIDE = "It is not available. The operator knows why."
 
 def plugin_list(deployment: Deployment, tenant: Tenant, actor: Actor) -> PluginList:
     """Return every plugin, whether it acts and if not why; why one is set aside is for operators alone."""
+    return PluginList(cards_for(deployment, tenant.listed, is_operator=actor.is_operator))
+
+
+def cards_for(deployment: Deployment, listed: Collection[str] | None, *, is_operator: bool) -> list[PluginCard]:
+    """Return every plugin as it stands for a tenant that lists these; None lists all."""
+    acting = deployment.registry.acting(listed)
     loaded = [
         PluginCard(
             name=each.name,
@@ -17,8 +25,8 @@ def plugin_list(deployment: Deployment, tenant: Tenant, actor: Actor) -> PluginL
             summary=each.manifest.summary,
             requires=each.manifest.requires,
             essential=each.manifest.essential,
-            state="acts" if each.name in tenant.plugins else "off",
-            reason=deployment.registry.why(tenant.listed, each.name),
+            state="acts" if each.name in acting else "off",
+            reason=deployment.registry.why(listed, each.name),
         )
         for each in deployment.registry.well
     ]
@@ -30,8 +38,8 @@ def plugin_list(deployment: Deployment, tenant: Tenant, actor: Actor) -> PluginL
             requires=(),
             essential=False,
             state="set_aside",
-            reason=reason if actor.is_operator else _SET_ASIDE,
+            reason=reason if is_operator else _SET_ASIDE,
         )
         for name, reason in deployment.set_aside.items()
     ]
-    return PluginList(sorted([*loaded, *aside], key=lambda card: card.name))
+    return sorted([*loaded, *aside], key=lambda card: card.name)

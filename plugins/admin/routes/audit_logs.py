@@ -20,6 +20,7 @@ from plugins.admin.schemas import AuditPage
 
 Action = Annotated[str | None, QueryParameter(max_length=200, description="Such as courses.courses.updated.")]
 Entity = Annotated[str | None, QueryParameter(max_length=200, description="A table, such as courses.courses.")]
+RequestId = Annotated[str | None, QueryParameter(name="request", max_length=200, description="Of one request.")]
 Since = Annotated[datetime | None, QueryParameter(name="from", description="From this moment on.")]
 Until = Annotated[datetime | None, QueryParameter(name="to", description="Before this moment.")]
 Before = Annotated[
@@ -34,13 +35,22 @@ async def list_entries(
     action: Action = None,
     entity: Entity = None,
     entity_id: FromQuery[UUID | None] = None,
+    request_id: RequestId = None,
     since: Since = None,
     until: Until = None,
     before: Before = None,
     limit: Limit = 50,
 ) -> AuditPage:
     """Return what happened, latest first."""
-    wanted = AuditFilter(user_id=user, action=action, entity_type=entity, entity_id=entity_id, since=since, until=until)
+    wanted = AuditFilter(
+        user_id=user,
+        action=action,
+        entity_type=entity,
+        entity_id=entity_id,
+        request_id=request_id,
+        since=since,
+        until=until,
+    )
     return await audit_page(db, wanted, before=before, limit=limit)
 
 
@@ -56,11 +66,20 @@ async def export_entries(
     action: Action = None,
     entity: Entity = None,
     entity_id: FromQuery[UUID | None] = None,
+    request_id: RequestId = None,
     since: Since = None,
     until: Until = None,
 ) -> Stream:
     """Return all of it as CSV; that it was exported is recorded."""
-    wanted = AuditFilter(user_id=user, action=action, entity_type=entity, entity_id=entity_id, since=since, until=until)
+    wanted = AuditFilter(
+        user_id=user,
+        action=action,
+        entity_type=entity,
+        entity_id=entity_id,
+        request_id=request_id,
+        since=since,
+        until=until,
+    )
     headers = {"Content-Disposition": 'attachment; filename="audit-log.csv"'}
     return Stream(await export_audit_log(db, wanted), media_type="text/csv", headers=headers)
 

@@ -39,7 +39,7 @@ function valueOf(field) {
   if (text === "" && field.dataset.empty === "null") return null;
   if (text === "" && field.dataset.empty === "absent") return undefined;
   switch (field.dataset.type) {
-    case "int": return text === "" ? null : Number.parseInt(western(text), 10);
+    case "int": return text === "" ? null : wholeOf(text, field.dataset.times);
     case "bool": return text === "true";
     case "json": return text === "" ? null : JSON.parse(text);
     case "list": return text.split(/[\n,]/).map((each) => each.trim()).filter(Boolean);
@@ -47,6 +47,12 @@ function valueOf(field) {
     case "digits": return western(text).replace(/\s/g, "");
     default: return text;
   }
+}
+
+// What is no number is sent as it was typed: the API says so beside the field.
+function wholeOf(text, times = 1) {
+  const number = Number(western(text).replace(",", "."));
+  return Number.isFinite(number) ? Math.round(number * times) : text;
 }
 
 const western = (text) => text.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660));

@@ -1,0 +1,52 @@
+"""The pages of background work: what runs and how far it is, and what was given up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from litestar.params import FromQuery
+
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.errors import Forbidden
+from kernel.failures import list_failures
+from kernel.routing import Offset
+from kernel.task_overview import task_page
+from kernel.task_runs import RETRY_TASKS, VIEW_TASKS, Status
+
+_ROWS = 25
+Shown = tuple[str, Mapping[str, Any]]
+
+
+async def under_way(db: Db, actor: Actor, status: FromQuery[Status | None] = None, offset: Offset = 0) -> Shown:
+    """Show the work that somebody follows, latest first."""
+    page = await task_page(db, actor, status=status, limit=_ROWS, offset=offset)
+    return "admin/tasks.html", {"page": page, "status": status or "", "may_see_failed": sees_failed(actor)}
+
+
+async def failed(db: Db, actor: Actor, offset: Offset = 0) -> Shown:
+    """Show what is not tried any more.
+
+    Raises:
+        Forbidden: The actor sees their own work alone; what failed is nobody's.
+    """
+    if not sees_failed(actor):
+        raise Forbidden
+    page = await list_failures(db, limit=_ROWS, offset=offset)
+    return "admin/failures.html", {"page": page, "may_retry": actor.scope(RETRY_TASKS) == "any"}
+
+
+def sees_failed(actor: Actor) -> bool:
+    """Whether somebody may see everybody's work."""
+    return actor.scope(VIEW_TASKS) == "any"
+
+
+PAGES: Sequence[Mapping[str, Any]] = (
+    {"path": "/admin/tasks", "handler": under_way, "access": VIEW_TASKS},
+    {"path": "/admin/tasks/failed", "handler": failed, "access": VIEW_TASKS},
+)
+NAVIGATION: Sequence[Mapping[str, Any]] = (
+    {
+        "id": "admin.tasks", "area": "admin", "group": "System", "label": "Tasks", "icon": "tasks",
+        "path": "/admin/tasks", "order": 530, "access": VIEW_TASKS,
+    },
+)  # fmt: skip
