@@ -14,7 +14,7 @@ from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.codes.actions import batches as batch_changes
-from plugins.codes.actions import checks, codes, exports, redemptions
+from plugins.codes.actions import checks, codes, exports, large_batches, redemptions
 from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW, VIEW_ATTEMPTS
 from plugins.codes.queries import attempts, batches, cards, usage
 from plugins.codes.queries.filters import CodeFilter
@@ -23,6 +23,7 @@ from plugins.codes.schemas import (
     BatchCard,
     BatchDetails,
     BatchRedemption,
+    BegunBatch,
     CodeCard,
     CodeCheck,
     CodeDetails,
@@ -47,6 +48,9 @@ Outcome = Annotated[
 Search = Annotated[
     str | None,
     QueryParameter(min_length=1, max_length=254, description="A part of the label, a whole code, or a bound address."),
+]
+BatchSearch = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=200, description="A part of the label, or a whole code.")
 ]
 # `state` itself is a word of the framework.
 InState = Annotated[CodeState | None, QueryParameter(name="state", description="The state of a code at this moment.")]
@@ -153,9 +157,27 @@ async def list_batches(
     offset: Offset = 0,
     course_id: UUID | None = None,
     video_id: UUID | None = None,
+    is_open: bool | None = None,
+    q: BatchSearch = None,
 ) -> Page[BatchCard]:
-    """List what was generated together, newest first; an instructor's are those of their own courses."""
-    return await batches.batches(db, actor, course_id=course_id, video_id=video_id, limit=limit, offset=offset)
+    """List what was generated together, newest first; an instructor's are those of their own courses.
+
+    `is_open` says whether a code of it can be redeemed at this moment.
+    """
+    wanted = batches.BatchFilter(course_id=course_id, video_id=video_id, is_open=is_open, q=q)
+    return await batches.batches(db, actor, wanted, limit=limit, offset=offset)
+
+
+@post(
+    "/access-codes/batches",
+    status_code=202,
+    guards=[requires(GENERATE)],
+    opt=idempotent(),
+    operation_id="code_batches_begin",
+)
+async def begin_batch(db: Db, actor: Actor, data: GenerateRequest) -> BegunBatch:
+    """Make a batch of codes in the background; `GET /tasks/{task_id}` tells how far it is."""
+    return await large_batches.begin(db, actor, data)
 
 
 @get(
@@ -246,6 +268,7 @@ ROUTES: list[HTTPRouteHandler] = [
     export,
     show_usage,
     list_batches,
+    begin_batch,
     get_batch,
     deactivate_batch,
     list_batch_redemptions,

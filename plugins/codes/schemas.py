@@ -109,6 +109,13 @@ class GeneratedBatch(Struct, frozen=True):
     items: list[CodeCard]
 
 
+class BegunBatch(Struct, frozen=True):
+    """A batch of which a task makes the codes."""
+
+    batch_id: UUID
+    task_id: UUID
+
+
 class BatchCard(Struct, frozen=True):
     """Codes that were generated together, and how far they are used up."""
 
@@ -127,6 +134,14 @@ class BatchCard(Struct, frozen=True):
     """So often were they redeemed in all."""
     active: int
     """So many can be redeemed at this moment."""
+    paused: int
+    """So many rest at this moment, because strangers tried them."""
+    missing: int
+    """So many of them are still being made."""
+    uses: int | None
+    """So often can they be redeemed in all; null for without end."""
+    expires_at: datetime | None
+    """When the last of them ends; null if one never does."""
     created_by: UserRef | None
     created_at: datetime
 

@@ -9,20 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import segno
 from msgspec import Struct
+
+from plugins.codes import paper
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
 MOST_CARDS = 1000
-# In millimetres, on A4: three columns of eight cards.
-_COLUMNS, _ROWS = 3, 8
-_WIDTH, _HEIGHT = 63.0, 34.0
-_LEFT, _TOP = 10.5, 12.5
-_PADDING = 3.0
-_QR = 25.0
-_QUIET_MODULES = 1
+_PER_PAGE = paper.COLUMNS * paper.ROWS
 _LEFT_TO_RIGHT, _RIGHT_TO_LEFT = "\N{LEFT-TO-RIGHT MARK}", "\N{RIGHT-TO-LEFT MARK}"
 _FONTS = {("FiraGO", ""): "figo", ("FiraGO", "B"): "figbo", ("FiraMono", "B"): "fimbo"}
 
@@ -42,11 +37,12 @@ def card_sheet(cards: Sequence[Card]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         sheet = _empty_sheet(Path(folder))
         for number, card in enumerate(cards):
-            place = number % (_COLUMNS * _ROWS)
+            place = number % _PER_PAGE
             if place == 0:
                 sheet.add_page()
-            row, column = divmod(place, _COLUMNS)
-            _draw(sheet, card, _LEFT + column * _WIDTH, _TOP + row * _HEIGHT)
+            row, column = divmod(place, paper.COLUMNS)
+            left, top = paper.MARGIN
+            _draw(sheet, card, left + column * paper.CARD[0], top + row * paper.CARD[1])
         return bytes(sheet.output())
 
 
@@ -67,34 +63,36 @@ def _empty_sheet(folder: Path) -> "FPDF":
 
 
 def _draw(sheet: "FPDF", card: Card, x: float, y: float) -> None:
-    sheet.set_draw_color(200)
+    width, height = paper.CARD
+    _draw_cuts(sheet, x, y)
+    _draw_qr(sheet, card.address, x + width - paper.PADDING - paper.QR, y + paper.PADDING)
+    left, whole = x + paper.PADDING, width - 2 * paper.PADDING
+    beside = whole - paper.QR - 3
+    _write(sheet, card.school, left, y + paper.PADDING, beside, "FiraGO", "", 8, lines=1)
+    _write(sheet, card.title, left, y + 9.5, beside, "FiraGO", "B", 11, lines=3)
+    _write(sheet, card.code, left, y + 31.5, whole, "FiraMono", "B", paper.CODE_POINTS, lines=1)
+    _write(sheet, card.note, left, y + 39.5, whole, "FiraGO", "", 8, lines=1)
+    _write(
+        sheet, paper.shown_place(card.address), left, y + height - paper.PADDING - 4, whole, "FiraGO", "", 8, lines=1
+    )
+
+
+def _draw_cuts(sheet: "FPDF", x: float, y: float) -> None:
+    """Mark the corners of a card, where one cuts."""
+    sheet.set_draw_color(150)
     sheet.set_line_width(0.1)
-    sheet.rect(x, y, _WIDTH, _HEIGHT)
-    _draw_qr(sheet, card.address, x + _PADDING, y + (_HEIGHT - _QR) / 2)
-    left, width = x + _PADDING + _QR + 1, _WIDTH - _QR - 2 * _PADDING
-    _write(sheet, card.school, left, y + 3, width, "FiraGO", "", 6.5, lines=1)
-    _write(sheet, card.title, left, y + 7, width, "FiraGO", "B", 8, lines=3)
-    _write(sheet, card.code, left, y + 18.5, width, "FiraMono", "B", 8.5, lines=1)
-    _write(sheet, card.note, left, y + 23.5, width, "FiraGO", "", 6.5, lines=3)
+    for across, right in ((x, paper.CUT), (x + paper.CARD[0], -paper.CUT)):
+        for down, below in ((y, paper.CUT), (y + paper.CARD[1], -paper.CUT)):
+            sheet.line(across, down, across + right, down)
+            sheet.line(across, down, across, down + below)
 
 
 def _draw_qr(sheet: "FPDF", address: str, x: float, y: float) -> None:
-    matrix = segno.make(address, micro=False, error="m").matrix
-    module = _QR / (len(matrix) + 2 * _QUIET_MODULES)
+    width, runs = paper.dark_runs(address)
+    module = paper.QR / width
     sheet.set_fill_color(0)
-    for row, modules in enumerate(matrix):
-        start = 0
-        while start < len(modules):
-            if not modules[start]:
-                start += 1
-                continue
-            end = start
-            while end < len(modules) and modules[end]:
-                end += 1
-            # Neighbours in one piece: a third of the file, and no hairlines between them on paper.
-            top, left = y + (row + _QUIET_MODULES) * module, x + (start + _QUIET_MODULES) * module
-            sheet.rect(left, top, (end - start) * module, module, style="F")
-            start = end
+    for row, start, length in runs:
+        sheet.rect(x + start * module, y + row * module, length * module, module, style="F")
 
 
 def _write(

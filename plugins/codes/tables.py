@@ -37,6 +37,7 @@ class CodeBatch(Base):
     instructor_id: Mapped[UUID | None]
     label: Mapped[str | None]
     count: Mapped[int]
+    missing: Mapped[int] = mapped_column(server_default=text("0"), comment="so many of its codes a task still makes")
     created_by: Mapped[UUID | None]
 
 
@@ -69,6 +70,7 @@ class AccessCode(Base):
         Index(None, "tenant_id", "course_id", "id"),
         Index(None, "tenant_id", "video_id", "id", postgresql_where=text("video_id IS NOT NULL")),
         Index(None, "tenant_id", "instructor_id", "id"),
+        Index(None, "tenant_id", "paused_until", postgresql_where=text("paused_until IS NOT NULL")),
         Index(
             None,
             "tenant_id",

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from kernel.db import Db
 from kernel.tasks import NoPayload, Task, TaskContext
+from plugins.codes.actions.large_batches import MAKE
 from plugins.codes.actions.retention import forget_attempts, forget_codes
 
 MOST_AT_ONCE = 2000
@@ -22,4 +23,4 @@ async def _to_the_end(context: TaskContext, forget: Callable[[Db, int], Awaitabl
 
 
 FORGET = Task(name="codes.forget", payload=NoPayload, work=_forget, timeout_s=3600, schedule="24 3 * * *")
-TASKS = (FORGET,)
+TASKS = (FORGET, MAKE)

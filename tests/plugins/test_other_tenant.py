@@ -127,6 +127,9 @@ IN_BODY: dict[str, tuple[str, str, Body]] = {
     "access_codes_generate": (
         "POST", "/access-codes/generate", lambda ids: {"course_id": ids["course_id"], "type": "single_use", "count": 1},
     ),
+    "code_batches_begin": (
+        "POST", "/access-codes/batches", lambda ids: {"course_id": ids["course_id"], "type": "single_use", "count": 2},
+    ),
     "access_codes_redeem": ("POST", "/access-codes/redeem", lambda ids: {"code": ids["code"]}),
     "access_codes_check": ("POST", "/access-codes/check", lambda ids: {"code": ids["code"]}),
 }  # fmt: skip
@@ -149,7 +152,7 @@ REFUSED_AT_ALL = {
         "materials_create", "materials_update", "materials_delete",
         "access_codes_get", "access_codes_update", "access_codes_deactivate", "access_codes_redemptions",
         "access_codes_attempts_on", "code_batches_get", "code_batches_deactivate",
-        "code_batches_redemptions",
+        "code_batches_begin", "code_batches_redemptions",
     },
 }  # fmt: skip
 OPERATORS = {"tenants_get", "tenants_update", "tenants_delete", "tenants_plugins"}

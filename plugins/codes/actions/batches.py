@@ -13,7 +13,8 @@ from plugins.codes.tables import AccessCode, CodeBatch
 _DEACTIVATE = (
     update(AccessCode).where(AccessCode.batch_id == bindparam("batch"), AccessCode.is_active).values(is_active=False)
 )
-_TOUCH = update(CodeBatch).where(CodeBatch.id == bindparam("batch")).values(updated_at=func.now())
+# Before its codes: while a task makes more of them it holds the batch, and finds none missing afterwards.
+_TOUCH = update(CodeBatch).where(CodeBatch.id == bindparam("batch")).values(updated_at=func.now(), missing=0)
 
 
 async def deactivate_batch(db: Db, actor: Actor, batch_id: UUID) -> None:
@@ -25,6 +26,6 @@ async def deactivate_batch(db: Db, actor: Actor, batch_id: UUID) -> None:
         BatchNotFound: There is none, or the actor may not change it.
     """
     batch = await stored_batch(db, actor, batch_id, UPDATE)
-    if await db.run(_DEACTIVATE, batch=batch.id):
-        # What was counted of its codes counts no more.
-        await db.run(_TOUCH, batch=batch.id)
+    # What was counted of its codes counts no more.
+    await db.run(_TOUCH, batch=batch.id)
+    await db.run(_DEACTIVATE, batch=batch.id)

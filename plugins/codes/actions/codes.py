@@ -32,7 +32,7 @@ from plugins.codes.schemas import CodeCard, CodeDetails, CodeKind, GeneratedBatc
 from plugins.codes.tables import AccessCode, CodeBatch
 from plugins.courses import api as courses
 
-_BATCH = ("id", "kind", "course_id", "video_id", "instructor_id", "label", "count", "created_by")
+_BATCH = ("id", "kind", "course_id", "video_id", "instructor_id", "label", "count", "missing", "created_by")
 _INSERT_BATCH = insert(CodeBatch).values({name: bindparam(name) for name in _BATCH}).returning(CodeBatch.created_at)
 _SEALED = (
     func.unnest(
@@ -44,7 +44,7 @@ _SEALED = (
     .render_derived()
 )
 # The same for every code of a batch, so sent once.
-_TERMS = tuple(
+TERMS = tuple(
     AccessCode.__table__.c[name]
     for name in (
         "batch_id",
@@ -66,8 +66,8 @@ _TERMS = tuple(
 _INSERT_CODES = (
     upsert(AccessCode)
     .from_select(
-        [*_SEALED.c.keys(), *(each.name for each in _TERMS)],
-        select(*_SEALED.c, *(bindparam(each.name, type_=each.type).label(each.name) for each in _TERMS)),
+        [*_SEALED.c.keys(), *(each.name for each in TERMS)],
+        select(*_SEALED.c, *(bindparam(each.name, type_=each.type).label(each.name) for each in TERMS)),
         include_defaults=False,
     )
     .on_conflict_do_nothing(index_elements=["tenant_id", "code_lookup"])
@@ -104,6 +104,30 @@ async def generate(db: Db, actor: Actor, order: GenerateRequest) -> GeneratedBat
         CourseNotFound: There is no such course, or the actor may not make codes for it.
         VideoNotFound: There is no such video, or the actor may not make codes for it.
     """
+    terms, created_at = await begin_batch(db, actor, order, missing=0)
+    made = await insert_codes(db, order.count, terms)
+    await tell_generated(db, terms, order.count)
+    return GeneratedBatch(terms["batch_id"], [_card(each, terms, created_at) for each in made])
+
+
+async def begin_batch(
+    db: Db, actor: Actor, order: GenerateRequest, *, missing: int
+) -> tuple[Mapping[str, Any], datetime]:
+    """Store a batch without codes; return what all its codes have in common, and when it was made.
+
+    Needs: codes.access_code.generate
+
+    Args:
+        db: The transaction.
+        actor: Who makes them.
+        order: How many of which kind.
+        missing: So many of them a task will make.
+
+    Raises:
+        TermsInvalid: The terms do not fit together.
+        CourseNotFound: There is no such course, or the actor may not make codes for it.
+        VideoNotFound: There is no such video, or the actor may not make codes for it.
+    """
     rules.check_expiry(order.expires_at, clock.now())
     max_uses = rules.most_uses(order.type, order.max_uses)
     target = await _target(db, actor, order)
@@ -114,6 +138,7 @@ async def generate(db: Db, actor: Actor, order: GenerateRequest) -> GeneratedBat
         **structs.asdict(target),
         label=order.label,
         count=order.count,
+        missing=missing,
         created_by=actor.user_id,
     )
     terms = {
@@ -129,12 +154,18 @@ async def generate(db: Db, actor: Actor, order: GenerateRequest) -> GeneratedBat
         "allowed_domains": [normalised(each) for each in order.allowed_domains],
         "created_by": actor.user_id,
     }
-    made = await _insert_codes(db, order.count, terms)
-    await publish(
-        db,
-        CodesGenerated(batch_id=batch_id, course_id=target.course_id, video_id=target.video_id, count=order.count),
+    return terms, created_at
+
+
+async def tell_generated(db: Db, terms: Mapping[str, Any], count: int) -> None:
+    """Tell that the codes of a batch are there.
+
+    Emits: codes.access_code.generated
+    """
+    made = CodesGenerated(
+        batch_id=terms["batch_id"], course_id=terms["course_id"], video_id=terms["video_id"], count=count
     )
-    return GeneratedBatch(batch_id, [_card(each, terms, created_at) for each in made])
+    await publish(db, made)
 
 
 async def _target(db: Db, actor: Actor, order: GenerateRequest) -> Target:
@@ -152,7 +183,7 @@ async def _target(db: Db, actor: Actor, order: GenerateRequest) -> Target:
     raise TermsInvalid(errors=[FieldError("course_id", "Give either course_id or video_id.")])
 
 
-async def _insert_codes(db: Db, count: int, terms: Mapping[str, Any]) -> list[Sealed]:
+async def insert_codes(db: Db, count: int, terms: Mapping[str, Any]) -> list[Sealed]:
     """Store so many new codes; one that another row has already is made anew."""
     made: list[Sealed] = []
     while missing := count - len(made):

@@ -5,8 +5,25 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from msgspec import UNSET, Struct
-from sqlalchemy import ARRAY, Executable, Integer, Uuid, any_, bindparam, func, or_, select, text
+from msgspec import UNSET, Struct, structs
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
+    Executable,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+)
 
 from kernel import clock
 from kernel.auth import Actor, Permission
@@ -14,10 +31,11 @@ from kernel.db import Db
 from kernel.routing import Page, rows_for
 from kernel.totals import counts_of
 from plugins.auth import api as auth
+from plugins.codes import rules
 from plugins.codes.errors import BatchNotFound
 from plugins.codes.permissions import VIEW
 from plugins.codes.queries.cards import shown_text
-from plugins.codes.queries.filters import STATE, CodeFilter
+from plugins.codes.queries.filters import STATE, CodeFilter, lookups
 from plugins.codes.queries.usage import usage
 from plugins.codes.schemas import BatchCard, BatchDetails, BatchRedemption, CodeKind
 from plugins.codes.tables import AccessCode, CodeBatch, CodeRedemption
@@ -30,6 +48,7 @@ _BATCH = (
     CodeBatch.video_id,
     CodeBatch.label,
     CodeBatch.count,
+    CodeBatch.missing,
     CodeBatch.created_by,
     CodeBatch.created_at,
     CodeBatch.updated_at,
@@ -39,7 +58,7 @@ _BY_ID = select(*_BATCH).where(
     or_(bindparam("owner", type_=Uuid).is_(None), CodeBatch.instructor_id == bindparam("owner", type_=Uuid)),
 )
 _codes = (
-    select(AccessCode.batch_id, AccessCode.current_uses, STATE)
+    select(AccessCode.batch_id, AccessCode.current_uses, AccessCode.max_uses, AccessCode.expires_at, STATE)
     .where(AccessCode.batch_id == any_(bindparam("batches", type_=ARRAY(Uuid))))
     .subquery()
 )
@@ -48,6 +67,9 @@ _COUNTS = select(
     func.count().filter(_codes.c.current_uses > 0).label("used"),
     func.sum(_codes.c.current_uses).label("redeemed"),
     func.count().filter(or_(_codes.c.state == text("'used'"), _codes.c.state == text("'unused'"))).label("active"),
+    func.count().filter(_codes.c.state == text("'paused'")).label("paused"),
+    case((func.count() == func.count(_codes.c.max_uses), func.sum(_codes.c.max_uses))).label("uses"),
+    case((func.count() == func.count(_codes.c.expires_at), func.max(_codes.c.expires_at))).label("expires_at"),
 ).group_by(_codes.c.batch_id)
 
 _COUNT_REDEMPTIONS = (
@@ -91,6 +113,7 @@ class StoredBatch(Struct, frozen=True):
     video_id: UUID | None
     label: str | None
     count: int
+    missing: int
     created_by: UUID | None
     created_at: datetime
     updated_at: datetime
@@ -104,27 +127,56 @@ class BatchCounts(Struct, frozen=True):
     used: int
     redeemed: int
     active: int
+    paused: int
+    uses: int | None
+    expires_at: datetime | None
+
+
+_NOTHING_MADE = BatchCounts(UUID(int=0), 0, 0, 0, 0, None, None)
+_OF_BATCH = select(AccessCode.id).where(AccessCode.batch_id == CodeBatch.id).correlate(CodeBatch)
+_IS_OPEN = exists(_OF_BATCH.where(or_(STATE.element == text("'used'"), STATE.element == text("'unused'"))))
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    **{name: CodeBatch.__table__.c[name] == bindparam(name) for name in ("instructor_id", "course_id", "video_id")},
+    "is_open": bindparam("is_open", type_=Boolean) == _IS_OPEN,
+    "q": or_(
+        func.strpos(func.lower(CodeBatch.label), func.lower(bindparam("q", type_=Text))) > 0,
+        exists(_OF_BATCH.where(AccessCode.code_lookup == any_(bindparam("lookups", type_=ARRAY(LargeBinary))))),
+    ),
+}
+
+
+class BatchFilter(Struct, frozen=True, kw_only=True):
+    """Which batches; what is None does not narrow."""
+
+    course_id: UUID | None = None
+    video_id: UUID | None = None
+    is_open: bool | None = None
+    """Whether a code of it can be redeemed at this moment."""
+    q: str | None = None
+    """A part of the label, or a whole code of it."""
 
 
 @cache
 def _page(names: tuple[str, ...]) -> tuple[Executable, Executable]:
-    columns = CodeBatch.__table__.c
-    narrowed = [columns[name] == bindparam(name) for name in names]
+    narrowed = [_CONDITIONS[name] for name in names]
     rows = select(*_BATCH).where(*narrowed).order_by(CodeBatch.id.desc())
     rows = rows.limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
     return rows, select(func.count()).select_from(CodeBatch).where(*narrowed)
 
 
-async def batches(
-    db: Db, actor: Actor, *, course_id: UUID | None, video_id: UUID | None, limit: int, offset: int
-) -> Page[BatchCard]:
+async def batches(db: Db, actor: Actor, wanted: BatchFilter, *, limit: int, offset: int) -> Page[BatchCard]:
     """Return the batches that the actor may see, newest first.
 
     Needs: codes.access_code.view
     """
-    chosen = {"instructor_id": actor.limited_to(VIEW), "course_id": course_id, "video_id": video_id}
+    chosen = {"instructor_id": actor.limited_to(VIEW), **structs.asdict(wanted)}
     given = {name: value for name, value in chosen.items() if value is not None}
     rows, count = _page(tuple(given))
+    if wanted.q is not None:
+        code = rules.normalise(wanted.q)
+        given["lookups"] = [] if code is None else lookups(db, code)
+    if wanted.is_open is not None:
+        given["now"] = clock.now()
     stored = await db.rows(StoredBatch, rows, limit=rows_for(limit), offset=offset, **given)
     total = await db.value(count, **given)
     return Page(await _cards(db, stored), total, rows_for(limit), offset)
@@ -200,7 +252,7 @@ async def _cards(db: Db, stored: Iterable[StoredBatch]) -> list[BatchCard]:
     cards = []
     for each in found:
         course, video = titles.get(each.course_id), videos.get(each.video_id) if each.video_id else None
-        now = counts.get(each.id)
+        now = counts.get(each.id, _NOTHING_MADE)
         cards.append(
             BatchCard(
                 id=each.id,
@@ -211,9 +263,13 @@ async def _cards(db: Db, stored: Iterable[StoredBatch]) -> list[BatchCard]:
                 video_title=video.title if video else None,
                 label=each.label,
                 count=each.count,
-                used=now.used if now else 0,
-                redeemed=now.redeemed if now else 0,
-                active=now.active if now else 0,
+                used=now.used,
+                redeemed=now.redeemed,
+                active=now.active,
+                paused=now.paused,
+                missing=each.missing,
+                uses=now.uses,
+                expires_at=now.expires_at,
                 created_by=makers.get(each.created_by) if each.created_by else None,
                 created_at=each.created_at,
             )

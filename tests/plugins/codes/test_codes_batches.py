@@ -56,6 +56,10 @@ async def test_a_batch_tells_how_far_it_is_used_up(classroom: Classroom) -> None
         "used": 2,
         "redeemed": 3,
         "active": 2,
+        "paused": 0,
+        "missing": 0,
+        "uses": 8,
+        "expires_at": None,
     }
 
 
@@ -70,6 +74,36 @@ async def test_batches_are_narrowed_by_what_they_are_for(classroom: Classroom) -
     assert await ids(f"video_id={classroom.video_id}") == [video["batch_id"]]
     assert await ids(f"course_id={classroom.course_id}") == [video["batch_id"], course["batch_id"]]
     assert await ids(f"course_id={video['batch_id']}") == []
+
+
+async def test_batches_are_found_by_label_code_and_whether_they_are_open(classroom: Classroom) -> None:
+    autumn, closed = await classroom.order(label="Autumn % fair"), await classroom.order(label="Closed")
+    await classroom.instructor.delete(f"/access-codes/{closed['items'][0]['id']}")
+
+    async def ids(**query: str) -> list[str]:
+        answer = await classroom.instructor.get("/access-codes/batches", params=query)
+        assert answer.json()["total"] == len(answer.json()["items"])
+        return [item["id"] for item in answer.json()["items"]]
+
+    assert await ids(q="tumn %") == [autumn["batch_id"]]
+    assert await ids(q=closed["items"][0]["code"].lower()) == [closed["batch_id"]]
+    assert await ids(q="%") == [autumn["batch_id"]]
+    assert await ids(is_open="true") == [autumn["batch_id"]]
+    assert await ids(is_open="false", q="closed") == [closed["batch_id"]]
+
+
+async def test_the_last_end_of_a_batch_is_told_when_all_its_codes_end(classroom: Classroom) -> None:
+    batch = await classroom.order(count=2, type="unlimited", expires_at="2090-01-01T00:00:00Z")
+    later = {"expires_at": "2091-01-01T00:00:00Z"}
+    await classroom.instructor.patch(f"/access-codes/{batch['items'][0]['id']}", json=later)
+
+    async def card() -> tuple[int | None, str | None]:
+        details = await got(classroom.instructor, f"/access-codes/batches/{batch['batch_id']}")
+        return details["batch"]["uses"], details["batch"]["expires_at"]
+
+    assert await card() == (None, "2091-01-01T00:00:00Z")
+    await classroom.instructor.patch(f"/access-codes/{batch['items'][1]['id']}", json={"expires_at": None})
+    assert await card() == (None, None)
 
 
 async def test_batches_cost_the_same_for_one_and_for_thirty(

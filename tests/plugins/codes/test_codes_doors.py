@@ -21,6 +21,7 @@ MAY: Mapping[str, Mapping[str, int]] = {
     "GET export": {**VIEWED, "other": 200, "foreign": 200},
     "GET usage": {**VIEWED, "other": 200, "foreign": 200},
     "GET batches": {**VIEWED, "other": 200, "foreign": 200},
+    "POST batches": {**VIEWED, "admin": 202, "owner": 202},
     "GET batch": VIEWED,
     "DELETE batch": {**VIEWED, "admin": 204, "owner": 204},
     "GET batch-redemptions": VIEWED,
@@ -69,6 +70,7 @@ async def knock(client: httpx.AsyncClient, route: str, course_id: UUID, code: di
     path = PATHS[what].format(code_id=code["id"], batch_id=code["batch_id"])
     bodies: dict[str, dict[str, Any]] = {
         "POST generate": {"course_id": str(course_id), "type": "single_use"},
+        "POST batches": {"course_id": str(course_id), "type": "single_use"},
         "POST redeem": {"code": code["code"]},
         "POST check": {"code": code["code"]},
         "PATCH code": {"label": "Changed"},
