@@ -9,9 +9,11 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any, Literal, TypeAlias, get_type_hints
+from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
 from msgspec import Struct
 
 from kernel.auth import Actor, Permission, operator, public, requires, signed_in
@@ -56,6 +58,7 @@ class Page(Struct, frozen=True, kw_only=True):
             operation_id=f"page_{name}",
             include_in_schema=False,
             media_type="text/html",
+            before_request=_without_empty_filters,
         )
         return handler(self._answering())
 
@@ -125,6 +128,16 @@ class SlotFilling(Struct, frozen=True, kw_only=True):
     access: Access
     order: int = 100
     scope: Scope | None = None
+
+
+async def _without_empty_filters(request: Request[Any, Any, Any]) -> Redirect | None:
+    """Lead from `?role=&status=active`, as a form without script sends it, to the address that says the same."""
+    asked = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    kept = [(name, value) for name, value in asked if value]
+    if len(kept) == len(asked):
+        return None
+    path = request.scope["path"]
+    return Redirect(f"{path}?{urlencode(kept)}" if kept else path)
 
 
 def _guard(access: PageAccess) -> Any:

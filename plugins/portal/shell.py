@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from litestar import Request
@@ -76,6 +76,7 @@ class Shell(Struct, frozen=True, kw_only=True):
     path: str
     address: str
     """With the query."""
+    query: Sequence[tuple[str, str]]
     navigation: Mapping[str, Sequence[Group]]
     request_id: str
     plugins: frozenset[str]
@@ -89,6 +90,17 @@ class Shell(Struct, frozen=True, kw_only=True):
     def phone_tabs(self) -> Sequence[Entry]:
         """What the bar at the foot of a phone shows before its menu."""
         return [entry for group in self.navigation.get("learn", ()) for entry in group.entries][:_PHONE_TABS]
+
+    def here(self, **changes: Any) -> str:
+        """Return the address of this page with other values in its query; None leaves one out."""
+        kept = [(name, value) for name, value in self.query if name not in changes]
+        added = [(name, str(value)) for name, value in changes.items() if value is not None]
+        query = urlencode([*kept, *added])
+        return f"{self.path}?{query}" if query else self.path
+
+    def asked(self, name: str) -> str:
+        """Return what the address says of a name; nothing when it says nothing."""
+        return next((value for each, value in self.query if each == name), "")
 
     @property
     def current(self) -> str:
@@ -127,7 +139,8 @@ async def shell_of(request: Request[Any, Any, Any], db: Db, actor: Actor) -> She
 def outside(request: Request[Any, Any, Any], locale: str, spoken: Sequence[str], theme: str) -> dict[str, Any]:
     """Return the fields of a shell that a request alone tells."""
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
+    # In the order in which they stand there, which `query_params` does not keep: an address is compared and shared.
+    kept = [(name, value) for name, value in parse_qsl(query) if name != "lang"]
     return {
         "locale": locale,
         "direction": direction(locale),
@@ -135,6 +148,7 @@ def outside(request: Request[Any, Any, Any], locale: str, spoken: Sequence[str],
         "theme": theme if theme in ("light", "dark") else "",
         "path": path,
         "address": f"{path}?{query}" if query else path,
+        "query": kept,
         "request_id": str(request.scope["state"].get("request_id", "")),
     }
 

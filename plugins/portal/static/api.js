@@ -25,12 +25,13 @@ export function refresh() {
   return refreshing;
 }
 
-export async function call(method, path, body) {
+export async function call(method, path, body, look = () => {}) {
   let answer = await send(method, path, body);
   const isSigningIn = /^\/api\/v1\/auth\/(login|mfa$|refresh|register|forgot|reset|verify|resend|accept|passkeys\/sign)/.test(path);
   if (answer.status === 401 && !isSigningIn && (await refresh() || await signInAgain())) {
     answer = await send(method, path, body);
   }
+  look(answer.headers);
   if (answer.ok) return answer.status === 204 || answer.status === 205 ? null : answer.json().catch(() => null);
   throw new ApiProblem(answer.status, await answer.json().catch(() => null), Number(answer.headers.get("retry-after")) || 0);
 }

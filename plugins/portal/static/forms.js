@@ -152,6 +152,7 @@ function nearest(form, path) {
   for (let name = path; name; name = name.replace(/(\[\d+\]|\.?[^.[\]]+)$/, "")) {
     const found = form.elements[name] || form.elements[`${name}[]`];
     const field = found?.tagName ? found : found?.[0];
+    if (field?.hidden) return field.closest("[data-combobox]")?.querySelector("[role=combobox]") || null;
     if (field && field.type !== "hidden") return field;
   }
   return null;

@@ -46,7 +46,7 @@ function clicked(event) {
   const opener = at("data-open");
   if (opener) openDialog(document.querySelector(opener.dataset.open));
   const closer = at("data-close");
-  if (closer) closer.closest("dialog").close(closer.dataset.close);
+  if (closer && (closer.dataset.close !== "yes" || isTyped(closer.closest("dialog")))) closer.closest("dialog").close(closer.dataset.close);
   if (event.target.tagName === "DIALOG" && !event.target.querySelector("form[data-dirty]")) event.target.close("");
   const copier = at("data-copy");
   if (copier) copy(copier);
@@ -59,6 +59,17 @@ function clicked(event) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
+}
+
+function isTyped(dialog) {
+  const input = dialog.querySelector("[data-typed]");
+  if (!input) return true;
+  const isSame = input.value.trim() === input.dataset.typed.trim();
+  input.setAttribute("aria-invalid", String(!isSame));
+  document.getElementById(`${input.id}-error`).hidden = isSame;
+  if (isSame) input.value = "";
+  else input.focus();
+  return isSame;
 }
 
 function show(button) {
@@ -102,7 +113,11 @@ function network() {
 function filterOnChange() {
   for (const form of document.querySelectorAll("form[data-auto]")) {
     let timer;
+    form.addEventListener("submit", () => {
+      for (const each of form.elements) if (each.name && !each.value) each.disabled = true;
+    });
     form.addEventListener("change", () => {
+      if (form.querySelector("[popover]:popover-open")) return;
       clearTimeout(timer);
       timer = setTimeout(() => form.requestSubmit(), 300);
     });
