@@ -68,6 +68,7 @@ OWN_PATH: dict[str, Body] = {
     "courses_enroll": NO_BODY,
     "courses_drop": NO_BODY,
     "courses_students": NO_BODY,
+    "courses_students_export": NO_BODY,
     "courses_reviews": NO_BODY,
     "reviews_create": lambda ids: {"rating": 1},
     "reviews_update": lambda ids: {"rating": 1},

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plugins.courses.pages import catalogue, review_queue, reviews
+from plugins.courses.pages import analytics, catalogue, review_queue, reviews, students
 
-_AREAS: Sequence[Any] = (catalogue, review_queue, reviews)
+_AREAS: Sequence[Any] = (analytics, catalogue, review_queue, reviews, students)
 PAGES: Sequence[Mapping[str, Any]] = [page for area in _AREAS for page in area.PAGES]
 NAVIGATION: Sequence[Mapping[str, Any]] = [entry for area in _AREAS for entry in area.NAVIGATION]
 SLOTS: Sequence[Mapping[str, Any]] = [filling for area in _AREAS for filling in area.SLOTS]

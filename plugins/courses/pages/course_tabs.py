@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from kernel.auth import Actor, Permission
 from kernel.db import Db
-from plugins.courses.permissions import REPLY_TO_REVIEWS
+from plugins.courses.permissions import REPLY_TO_REVIEWS, VIEW_ANALYTICS, VIEW_STUDENTS
 from plugins.courses.queries.care import course_in_care
 
 SLOT = "builder.tabs"
@@ -26,7 +26,11 @@ class Tab(Struct, frozen=True):
     access: Permission
 
 
-TABS: Sequence[Tab] = (Tab("reviews", "Reviews", REPLY_TO_REVIEWS),)
+TABS: Sequence[Tab] = (
+    Tab("students", "Students", VIEW_STUDENTS),
+    Tab("reviews", "Reviews", REPLY_TO_REVIEWS),
+    Tab("analytics", "Analytics", VIEW_ANALYTICS),
+)
 
 
 async def framed(db: Db, actor: Actor, course_id: UUID, current: str) -> dict[str, Any]:

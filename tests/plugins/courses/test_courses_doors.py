@@ -75,6 +75,7 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("DELETE", "/materials/{draft_material}", None, "401 403 403 204 404 404 404"),
     ("GET", "/enrollments", None, "401 200 200 200 200 200 200"),
     ("GET", "/courses/{open}/students", None, "401 403 403 200 404 200 404"),
+    ("GET", "/courses/{open}/students/export", None, "401 403 403 200 404 200 404"),
     ("POST", "/courses/{open}/enroll", None, "401 403 200 403 403 403 403"),
     ("POST", "/courses/{draft}/enroll", None, "401 404 404 403 403 403 403"),
     ("GET", "/courses/{open}/reviews", None, "401 200 200 200 200 200 404"),

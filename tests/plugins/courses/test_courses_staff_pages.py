@@ -1,9 +1,10 @@
 """The pages of those in whose care courses are: who may see them, and that they say what the API says."""
 
-import pytest
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from kernel.testing import Person, School
-from tests.plugins.courses.conftest import Course, ask, draft, published
+from tests.plugins.courses.conftest import Course, ask, draft, published, watch
 from tests.plugins.portal.test_portal_pages import open_page
 
 # The page, and what each gets: stranger, student, owner, another instructor, administrator, administrator elsewhere.
@@ -11,7 +12,11 @@ DOORS = (
     ("/admin/review", "302 403 403 403 200 200"),
     ("/admin/review/{course}", "302 403 403 403 200 404"),
     ("/teach/reviews", "302 403 200 200 200 200"),
+    ("/teach/students", "302 403 200 200 200 200"),
+    ("/teach/analytics", "302 403 200 200 200 200"),
     ("/teach/courses/{course}/reviews", "302 403 200 404 200 404"),
+    ("/teach/courses/{course}/students", "302 403 200 404 200 404"),
+    ("/teach/courses/{course}/analytics", "302 403 200 404 200 404"),
 )
 
 
@@ -23,10 +28,7 @@ async def submitted(author: Person, **fields: str) -> Course:
     return course
 
 
-@pytest.mark.parametrize(("path", "expected"), DOORS, ids=[path for path, _ in DOORS])
-async def test_who_may_see_a_page(
-    school: School, other_school: School, student: Person, instructor: Person, path: str, expected: str
-) -> None:
+async def test_who_may_see_a_page(school: School, other_school: School, student: Person, instructor: Person) -> None:
     course = await submitted(instructor)
     people = [
         student,
@@ -36,8 +38,11 @@ async def test_who_may_see_a_page(
         await other_school.person("admin"),
     ]
     clients = [await school.client(), *[person.client for person in people]]
-    found = [(await open_page(client, path.format(course=course.id))).status_code for client in clients]
-    assert " ".join(str(each) for each in found) == expected
+    found = {}
+    for path, _ in DOORS:
+        answers = [await open_page(client, path.format(course=course.id)) for client in clients]
+        found[path] = " ".join(str(answer.status_code) for answer in answers)
+    assert found == dict(DOORS)
 
 
 async def test_a_reviewer_sees_the_queue_and_the_course_as_it_is(school: School, instructor: Person) -> None:
@@ -77,3 +82,86 @@ async def test_reviews_wait_until_they_are_answered(school: School, student: Per
     assert "Thank you" in (await open_page(instructor.client, "/teach/reviews?waiting=false")).text
     colleague = await school.person("instructor")
     assert "legs" not in (await open_page(colleague.client, "/teach/reviews?waiting=false")).text
+
+
+async def test_students_stand_with_those_first_who_have_gone_quiet(school: School, instructor: Person) -> None:
+    course = await published(instructor, title="Chairs")
+    quiet, busy, gone = [await school.person("student") for _ in range(3)]
+    for student in (busy, quiet, gone):
+        await ask(student, "POST", f"{course.path}/enroll", status=201)
+    await watch(busy, course.videos[0], (0, 50))
+    await ask(gone, "DELETE", f"{course.path}/enroll", status=204)
+    async with school.db() as db:
+        driver = await db.driver()
+        long_ago = datetime.now(UTC) - timedelta(days=20)
+        await driver.execute(
+            "UPDATE courses.course_enrollments SET enrolled_at = $1 WHERE user_id = $2", long_ago, quiet.id
+        )
+    page = (await open_page(instructor.client, "/teach/students")).text
+    places = [page.index(f"/users/{each.id}/file") for each in (quiet, busy)]
+    assert places == sorted(places)
+    assert f"/users/{gone.id}/file" not in page
+    assert "50%" in page
+    found = await ask(instructor, "GET", f"{course.path}/students")
+    assert page.count('scope="row"') == found["total"] == 2
+    only = (await open_page(instructor.client, "/teach/students?show=quiet")).text
+    assert f"/users/{quiet.id}/file" in only
+    assert f"/users/{busy.id}/file" not in only
+    left = (await open_page(instructor.client, f"/teach/courses/{course.id}/students?show=dropped&sort=-seen")).text
+    assert f"/users/{gone.id}/file" in left
+    assert "1 student has gone quiet" in (await open_page(instructor.client, "/dashboard")).text
+
+    table = await instructor.get(f"{course.path}/students/export")
+    assert table.headers["content-type"].startswith("text/csv")
+    lines = table.text.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("first_name,last_name,status,progress")
+    assert ",active,50.0,0," in lines[2] or ",active,50.0,0," in lines[1]
+
+
+async def test_analytics_say_what_the_api_says(school: School, student: Person, instructor: Person) -> None:
+    course = await published(instructor, 100, 7200, title="Chairs")
+    await ask(student, "POST", f"{course.path}/enroll", status=201)
+    await watch(student, course.videos[0], (0, 100))
+    await watch(student, course.videos[1], (0, 3500), total=7200)
+    found = await ask(instructor, "GET", f"{course.path}/analytics")
+    assert found["watched_seconds"] == 3600
+    page = (await open_page(instructor.client, f"/teach/courses/{course.id}/analytics?days=7")).text
+    assert '<span class="value">1 h 0 min</span>' in page
+    assert "Watched: 1 h 0 min. There was nothing in the period before." in page
+    assert '<progress value="100.0" max="100" aria-label="A video">' in page
+    assert "1 enrolment." in page
+    every = (await open_page(instructor.client, "/teach/analytics?days=90")).text
+    assert "Watched: 1 h 0 min." in every
+    assert '<td class="end" data-label="Watch time">1 h 0 min</td>' in every
+    assert (await open_page(instructor.client, "/teach/analytics?days=5")).status_code == 400
+
+
+async def test_many_cost_as_many_queries_as_one(
+    school: School, instructor: Person, query_count: Callable[[], int]
+) -> None:
+    admin = await school.person("admin")
+    pages = ("/teach/students", "/teach/reviews?waiting=false", "/teach/analytics", "/admin/review", "/dashboard")
+
+    async def costs() -> list[int]:
+        found = []
+        for path in pages:
+            person = admin if path.startswith("/admin") else instructor
+            before = query_count()
+            assert (await open_page(person.client, path)).status_code == 200
+            found.append(query_count() - before)
+        return found
+
+    async def one_more(number: int) -> None:
+        course = await published(instructor, title=f"Course {number}")
+        student = await school.person("student")
+        await ask(student, "POST", f"{course.path}/enroll", status=201)
+        await ask(student, "POST", f"{course.path}/reviews", status=201, json={"rating": 5})
+        await submitted(instructor, title=f"New {number}")
+
+    await one_more(0)
+    await costs()
+    few = await costs()
+    for number in range(1, 9):
+        await one_more(number)
+    assert await costs() == few

@@ -69,4 +69,8 @@ ROWS = (
     Row("tasks", "/admin/tasks", "admin"),
     Row("tasks-failed", "/admin/tasks/failed", "admin"),
     Row("audit", "/admin/audit", "admin"),
+    Row("course-students", "/teach/courses/{published}/students", "instructor"),
+    Row("course-analytics", "/teach/courses/{published}/analytics", "instructor"),
+    Row("students", "/teach/students", "instructor"),
+    Row("analytics", "/teach/analytics", "instructor"),
 )
