@@ -31,6 +31,7 @@ from plugins.media.schemas import (
 )
 from plugins.media.settings import most_bytes, shows_watermark
 from plugins.media.showing import VideoShow
+from plugins.media.video_files import VideoFile, poster_url, video_files
 
 __all__ = [
     "MOST_CAPTION_CHARACTERS",
@@ -48,6 +49,7 @@ __all__ = [
     "RenditionRef",
     "SignedUrl",
     "ToPack",
+    "VideoFile",
     "VideoShow",
     "archive_entries",
     "caption_texts",
@@ -60,6 +62,7 @@ __all__ = [
     "may_upload",
     "most_bytes",
     "packed",
+    "poster_url",
     "put_captions",
     "remove_files",
     "rendition_bytes",
@@ -69,5 +72,6 @@ __all__ = [
     "signed_url",
     "store_file",
     "video_duration",
+    "video_files",
     "video_playback",
 ]

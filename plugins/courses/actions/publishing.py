@@ -20,29 +20,17 @@ from plugins.courses.errors import CourseIncomplete, CourseNotFound, CourseState
 from plugins.courses.events import CourseApproved, CourseArchived, CoursePublished, CourseRejected, CourseSubmitted
 from plugins.courses.permissions import ARCHIVE, FEATURE, PUBLISH, REVIEW, SUBMIT
 from plugins.courses.queries.courses import course_details
-from plugins.courses.queries.videos import IN_CURRICULUM
+from plugins.courses.queries.teaching import SHOWN_SECTIONS, SHOWN_VIDEOS
 from plugins.courses.queries.viewing import owned
 from plugins.courses.schemas.courses import CourseDetails
 from plugins.courses.schemas.reviewing import RejectRequest
 from plugins.courses.schemas.texts import CourseStatus
 from plugins.courses.settings import SETTINGS, CoursesSettings
-from plugins.courses.tables import Course, CourseSection, CourseVerdict, CourseVideo
+from plugins.courses.tables import Course, CourseVerdict
 
 _IS_IT = (Course.id == bindparam("course", type_=Uuid), owned())
 _STATE = select(Course.status).where(*_IS_IT)
-_SECTIONS = (
-    select(func.count())
-    .select_from(CourseSection)
-    .where(CourseSection.course_id == Course.id, CourseSection.is_published)
-    .scalar_subquery()
-)
-_VIDEOS = (
-    select(func.count())
-    .select_from(CourseVideo.__table__.join(CourseSection.__table__, CourseSection.id == CourseVideo.section_id))
-    .where(CourseSection.course_id == Course.id, IN_CURRICULUM)
-    .scalar_subquery()
-)
-_READINESS = select(_SECTIONS.label("sections"), _VIDEOS.label("videos")).where(*_IS_IT)
+_READINESS = select(SHOWN_SECTIONS.label("sections"), SHOWN_VIDEOS.label("videos")).where(*_IS_IT)
 
 
 def _from(*states: CourseStatus, **values: Any) -> Update:

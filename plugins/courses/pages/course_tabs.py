@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from kernel.auth import Actor, Permission
 from kernel.db import Db
-from plugins.courses.permissions import REPLY_TO_REVIEWS, VIEW_ANALYTICS, VIEW_STUDENTS
+from plugins.courses.permissions import EDIT, REPLY_TO_REVIEWS, VIEW_ANALYTICS, VIEW_STUDENTS
 from plugins.courses.queries.care import course_in_care
 
 SLOT = "builder.tabs"
@@ -27,6 +27,10 @@ class Tab(Struct, frozen=True):
 
 
 TABS: Sequence[Tab] = (
+    Tab("curriculum", "Curriculum", EDIT),
+    Tab("details", "Details", EDIT),
+    Tab("materials", "Materials", EDIT),
+    Tab("access", "Access", EDIT),
     Tab("students", "Students", VIEW_STUDENTS),
     Tab("reviews", "Reviews", REPLY_TO_REVIEWS),
     Tab("analytics", "Analytics", VIEW_ANALYTICS),

@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     column,
     func,
     or_,
@@ -45,7 +46,7 @@ from plugins.courses.schemas.texts import CourseStatus, Level
 from plugins.courses.settings import SETTINGS, CoursesSettings
 from plugins.courses.tables import Course, CourseCategory
 
-CourseSort = Literal["newest", "recommended", "relevance", "title", "rating", "popular", "submitted"]
+CourseSort = Literal["newest", "recommended", "relevance", "title", "rating", "popular", "submitted", "state"]
 Order = tuple[UnaryExpression[Any] | InstrumentedAttribute[Any] | ColumnElement[Any], ...]
 
 _COSTS_NOTHING = or_(Course.is_free, Course.price == 0)
@@ -90,6 +91,12 @@ _ORDERS: dict[CourseSort, Order] = {
     "relevance": (_matching.c.rank.desc(), Course.id.desc()),
     # The longest wait first.
     "submitted": (Course.submitted_at, Course.id),
+    # What is still to be done first, then what waits, is open, and is over.
+    "state": (
+        case({"draft": 0, "rejected": 0, "submitted": 1, "published": 2}, value=Course.status, else_=3),
+        Course.updated_at.desc(),
+        Course.id.desc(),
+    ),
     "title": (Course.title, Course.id),
     "rating": (Course.rating.desc(), Course.rating_count.desc(), Course.id.desc()),
     "popular": (Course.total_enrolled.desc(), Course.id.desc()),

@@ -44,6 +44,7 @@ function valueOf(field) {
     case "json": return text === "" ? null : JSON.parse(text);
     case "list": return text.split(/[\n,]/).map((each) => each.trim()).filter(Boolean);
     case "instant": return text === "" ? null : new Date(text).toISOString();
+    case "length": return secondsOf(western(text));
     case "digits": return western(text).replace(/\s/g, "");
     default: return text;
   }
@@ -53,6 +54,13 @@ function valueOf(field) {
 function wholeOf(text, times = 1) {
   const number = Number(western(text).replace(",", "."));
   return Number.isFinite(number) ? Math.round(number * times) : text;
+}
+
+// "6:12" and "1:02:03" in seconds; what is no length stays as it is, for the API to refuse.
+function secondsOf(text) {
+  const parts = text.trim().split(":");
+  const right = parts.length > 1 && parts.every((part, place) => (place ? /^[0-5]?\d$/ : /^\d{1,4}$/).test(part));
+  return right ? parts.reduce((sum, part) => sum * 60 + Number(part), 0) : text;
 }
 
 const western = (text) => text.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660));
@@ -122,7 +130,7 @@ function settle(form) {
   }
 }
 
-function refuse(form, problem) {
+export function refuse(form, problem) {
   const placed = [];
   const rest = [];
   for (const each of problem.errors) {
@@ -141,7 +149,7 @@ function refuse(form, problem) {
   if (!document.title.startsWith(say("error"))) document.title = `${say("error")}: ${document.title}`;
 }
 
-function sentence(problem) {
+export function sentence(problem) {
   if (problem.status === 0) return say("no_network");
   if (problem.status === 429 && problem.retryAfter) return say("wait", { seconds: problem.retryAfter });
   if (problem.status >= 500) return `${say("fault")} ${problem.requestId}`.trim();
@@ -160,7 +168,7 @@ function nearest(form, path) {
 
 const errorOf = (field) => document.getElementById(`${field.id}-error`) || field.closest(".field")?.querySelector(".error");
 
-function mark(field, message) {
+export function mark(field, message) {
   field.setAttribute("aria-invalid", "true");
   const place = errorOf(field);
   if (!place) return;
@@ -168,7 +176,7 @@ function mark(field, message) {
   place.hidden = false;
 }
 
-function clear(form) {
+export function clear(form) {
   for (const field of form.querySelectorAll("[aria-invalid=true]")) unmark(field);
   const summary = form.querySelector("[data-summary]");
   if (summary) summary.hidden = true;

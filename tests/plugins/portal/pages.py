@@ -73,4 +73,13 @@ ROWS = (
     Row("course-analytics", "/teach/courses/{published}/analytics", "instructor"),
     Row("students", "/teach/students", "instructor"),
     Row("analytics", "/teach/analytics", "instructor"),
+    Row("teach-courses", "/teach/courses", "instructor"),
+    Row("teach-courses-none", "/teach/courses?q=nothing-like-it", "instructor"),
+    Row("new-course", "/teach/courses/new", "instructor"),
+    Row("curriculum", "/teach/courses/{published}/curriculum?open=video:{server_video}", "instructor"),
+    Row("curriculum-sent-back", "/teach/courses/{sent_back}/curriculum", "instructor"),
+    Row("curriculum-submitted", "/teach/courses/{submitted}/curriculum", "instructor"),
+    Row("course-details", "/teach/courses/{draft}/details", "instructor"),
+    Row("course-materials", "/teach/courses/{published}/materials", "instructor"),
+    Row("course-access", "/teach/courses/{published}/access", "instructor"),
 )

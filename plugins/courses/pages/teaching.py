@@ -1,0 +1,93 @@
+"""An instructor's own courses: the list with the next step of each, and how a new one begins."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from babel import Locale, UnknownLocaleError
+from litestar.params import QueryParameter
+
+from kernel.auth import Actor
+from kernel.categories import GENERAL, GeneralSettings
+from kernel.db import Db
+from kernel.routing import MOST_ROWS, Offset
+from plugins.courses.permissions import CREATE, EDIT
+from plugins.courses.queries.categories import category_page
+from plugins.courses.queries.teaching import taught_page
+from plugins.courses.schemas.courses import Category
+from plugins.courses.schemas.texts import CourseStatus
+
+_ROWS = 25
+Words = Annotated[str, QueryParameter(max_length=100)]
+Shown = tuple[str, Mapping[str, Any]]
+
+
+async def own_courses(
+    db: Db, actor: Actor, q: Words = "", status: CourseStatus | None = None, offset: Offset = 0
+) -> Shown:
+    """Show one's own courses, those first that wait for their instructor."""
+    words = q.strip()
+    page = await taught_page(db, actor, words=words or None, status=status, limit=_ROWS, offset=offset)
+    return "courses/teach_courses.html", {"page": page, "words": words, "status": status}
+
+
+async def new_course(db: Db, actor: Actor) -> Shown:
+    """Show the three fields with which a course begins."""
+    usual = db.tenant.setting(GENERAL, GeneralSettings).locale
+    values = {
+        "categories": await category_options(db, actor),
+        "languages": language_options(db, usual),
+        "language": usual,
+    }
+    return "courses/new_course.html", values
+
+
+async def category_options(db: Db, actor: Actor) -> list[tuple[str, str]]:
+    """Return the categories for a choice, each behind the one that it stands below."""
+    found = (await category_page(db, actor, limit=MOST_ROWS, offset=0)).items
+    children: dict[Any, list[Category]] = {}
+    known = {each.id for each in found}
+    for each in found:
+        children.setdefault(each.parent_id if each.parent_id in known else None, []).append(each)
+    options: list[tuple[str, str]] = []
+
+    def add(parent: Any, depth: int) -> None:
+        for each in children.get(parent, ()):
+            options.append((str(each.id), "\u2003" * depth + each.name))
+            add(each.id, depth + 1)
+
+    add(None, 0)
+    return options
+
+
+def language_options(db: Db, current: str) -> list[tuple[str, str]]:
+    """Return the languages in which a course may be held, each under its own name; the current one is among them."""
+    spoken = db.tenant.setting(GENERAL, GeneralSettings).locales
+    return [(each, own_name(each)) for each in dict.fromkeys([*spoken, current])]
+
+
+def own_name(language: str) -> str:
+    """Return what a language calls itself."""
+    try:
+        return (Locale.parse(language, sep="-").get_display_name() or language).capitalize()
+    except (UnknownLocaleError, ValueError):
+        return language
+
+
+PAGES: Sequence[Mapping[str, Any]] = (
+    {"path": "/teach/courses", "handler": own_courses, "access": EDIT},
+    {"path": "/teach/courses/new", "handler": new_course, "access": CREATE},
+)
+NAVIGATION: Sequence[Mapping[str, Any]] = (
+    {
+        "id": "courses.teaching",
+        "area": "teach",
+        "group": "Teach",
+        "label": "Courses",
+        "icon": "book",
+        "path": "/teach/courses",
+        "order": 10,
+        "access": EDIT,
+        "scope": "own",
+    },
+)
+SLOTS: Sequence[Mapping[str, Any]] = ()
