@@ -18,6 +18,7 @@ from kernel.commands import Command
 from kernel.deployment import Deployment
 from kernel.embedded import EmbeddedStackError
 from kernel.errors import DomainError
+from kernel.faults import told
 from kernel.late_faults import take_stock
 from kernel.observability import configure_logging
 from kernel.plugin import PluginError, discover
@@ -55,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, PluginError, EmbeddedStackError, StartRefused, UsageError) as error:
         return _refuse(str(error))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, RedisError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        return _refuse(f"A server does not answer as it should: {cause}. `collegium doctor` tells which.")
+        return _refuse(f"A server does not answer as it should: {told(error)}. `collegium doctor` tells which.")
     except operations.Unwell as error:
         print(error)
         return 1

@@ -1,7 +1,8 @@
 """Transactions: who begins and ends them, and the short way from a Core statement to Structs.
 
-A `Db` is one transaction of one tenant. Only this module commits. Tables and row-level security are made in
-`kernel.tables` and `kernel.migrate`; which tenant a request belongs to is decided in `kernel.tenancy`.
+A `Db` is one transaction of one tenant. Only this module commits. What PostgreSQL's refusals mean stands in
+`kernel.outages`; tables and row-level security are made in `kernel.tables` and `kernel.migrate`; which tenant a request
+belongs to is decided in `kernel.tenancy`.
 """
 
 import re
@@ -17,12 +18,19 @@ from advanced_alchemy.config import EngineConfig, SQLAlchemyAsyncConfig
 from advanced_alchemy.config.routing import RoutingConfig
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from kernel.connections import Connections
-from kernel.errors import Unavailable
 from kernel.kept_answers import ANY_TABLE
+from kernel.outages import (
+    CANNOT_CONNECT,
+    LOST_CONNECTION,
+    LOST_RACE,
+    SERVER_ENDED,
+    Contended,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+)
 from kernel.statements import Plan, plan_for
 from kernel.tracing import traced
 
@@ -32,52 +40,14 @@ if TYPE_CHECKING:
     from kernel.deployment import Deployment
     from kernel.tenancy import Tenant
 
+__all__ = ["Contended", "Database", "DatabaseUnavailable", "Db", "Origin", "OutcomeUnknown"]
+
 T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
 _UNSAFE_IN_AGENT = re.compile(r"[^A-Za-z0-9 ./;:,()_+-]")
-_SERVER_ENDED = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    # From a connection that has read the server's last word and not yet the end of the stream.
-    asyncpg.InternalClientError,
-)
-_LOST_CONNECTION = (*_SERVER_ENDED, asyncpg.InterfaceError, OSError)
-_CANNOT_CONNECT = (*_LOST_CONNECTION, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, SQLAlchemyError)
-_LOST_RACE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-
-
-class DatabaseUnavailable(Unavailable):
-    """PostgreSQL does not answer."""
-
-    code = "kernel.database_unavailable"
-    title = "The database does not answer. Try again in a moment."
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "2"})
-
-
-class OutcomeUnknown(Unavailable):
-    """The connection broke while committing, so the change may or may not have happened."""
-
-    code = "kernel.outcome_unknown"
-    title = "The outcome is unknown. Repeat the request with the same Idempotency-Key."
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "2"})
-
-
-class Contended(Unavailable):
-    """The transaction lost a race for the same rows, again and again."""
-
-    code = "kernel.contended"
-    title = "Too many change the same thing right now. Try again in a moment."
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -242,7 +212,7 @@ class Db:
         """Run the only work of this transaction; once more from the start if it lost a race (40001, 40P01)."""
         try:
             return await action()
-        except _LOST_RACE:
+        except LOST_RACE:
             await self._rollback()
             self._always.clear()
             self._after_commit.clear()
@@ -263,7 +233,7 @@ class Db:
             for _ in range(connections.size + 1):
                 if (driver := await self._connect(connections)) is not None:
                     return driver
-        except _CANNOT_CONNECT as error:
+        except CANNOT_CONNECT as error:
             raise DatabaseUnavailable from error
         raise DatabaseUnavailable
 
@@ -279,7 +249,7 @@ class Db:
         try:
             # Tenant and actor ride in the BEGIN message: one round trip less (measured: a fifth of a transaction).
             await driver.execute(self._opening)
-        except _LOST_CONNECTION:
+        except LOST_CONNECTION:
             self._give_back(broken=True)
             return None
         self._driver = driver
@@ -287,17 +257,17 @@ class Db:
 
     def _is_lost(self, error: BaseException) -> bool:
         """Whether an error of a statement means that the connection is gone."""
-        if isinstance(error, _SERVER_ENDED):
+        if isinstance(error, SERVER_ENDED):
             return True
         # The driver says InterfaceError also when it was used wrongly, and a plugin's own files may raise OSError.
-        return isinstance(error, _LOST_CONNECTION) and self._driver is not None and self._driver.is_closed()
+        return isinstance(error, LOST_CONNECTION) and self._driver is not None and self._driver.is_closed()
 
     async def _rollback(self) -> None:
         driver, self._driver = self._driver, None
         try:
             if driver is not None and driver.is_in_transaction() and not driver.is_closed():
                 await driver.execute("ROLLBACK")
-        except _LOST_CONNECTION:
+        except LOST_CONNECTION:
             log.warning("rollback.connection_lost")
         finally:
             self._give_back()
@@ -313,7 +283,7 @@ class Db:
             status = await driver.execute("COMMIT")
             if self._wrote and self.deployment.settings.replica_database_urls:
                 self._position = await _position(driver)
-        except _LOST_CONNECTION as error:
+        except LOST_CONNECTION as error:
             raise OutcomeUnknown from error
         finally:
             self._give_back()
@@ -345,7 +315,7 @@ async def _position(driver: "asyncpg.Connection[Any]") -> int | None:
     """Return how far the log has got, for readings that must see what was just committed; best effort."""
     try:
         position: int = await driver.fetchval("SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint)")
-    except (asyncpg.PostgresError, *_LOST_CONNECTION):
+    except (asyncpg.PostgresError, *LOST_CONNECTION):
         log.warning("position.unknown")
         return None
     return position

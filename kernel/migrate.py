@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from kernel.faults import told
 from kernel.ids import new_id
 from kernel.plugin import PluginError
 from kernel.revisions import MigrationChain
@@ -65,8 +66,7 @@ async def upgrade(
                 if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
                     raise
                 await connection.rollback()
-                cause = error.orig if isinstance(error, DBAPIError) else repr(error)
-                on_fault(PluginError(chain.schema, str(chain.directory), f"its migration failed: {cause}."))
+                on_fault(PluginError(chain.schema, str(chain.directory), f"its migration failed: {told(error)}."))
 
 
 async def downgrade(url: str, chain: MigrationChain, revision: str = "base") -> None:

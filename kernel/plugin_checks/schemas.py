@@ -6,6 +6,7 @@ import asyncpg
 
 from kernel.catalogue import catalogue_problems
 from kernel.drift import drift
+from kernel.faults import told
 from kernel.migrate import downgrade, upgrade
 from kernel.plugin import LoadedPlugin, PluginError
 from kernel.registry import Registry
@@ -45,7 +46,7 @@ async def schema_problems(plugin: LoadedPlugin, registry: Registry, url: str) ->
     except PluginError as error:
         return [str(error)]
     except Exception as error:  # noqa: BLE001 - whatever a revision raises is its plugin's fault
-        return [_sentence(plugin, folder, f"its revisions cannot be taken back: {error!r}.")]
+        return [_sentence(plugin, folder, f"its revisions cannot be taken back: {told(error)}.")]
     return [_sentence(plugin, folder, problem) for problem in dict.fromkeys(problems)]
 
 

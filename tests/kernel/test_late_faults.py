@@ -3,16 +3,21 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from kernel import operations
 from kernel.app import create_app, create_deployment, opened, served
 from kernel.deployment import Deployment
 from kernel.embedded import Stack
+from kernel.faults import told, traceback_of
 from kernel.late_faults import leave_out_unmigrated, take_stock
+from kernel.migrate import upgrade
 from kernel.plugin import LoadedPlugin, PluginError
+from kernel.registry import Registry
 from kernel.settings import Settings
 from kernel.testing import School
 from tests.kernel.conftest import LAB
@@ -150,6 +155,30 @@ async def test_failed_revision_stops_the_migration_and_names_its_plugin(
 
     assert str(refused.value).startswith(f"Plugin {bad.name!r} ({bad.folder}/migrations): its migration failed: ")
     assert 'column "nonsense" does not exist' in str(refused.value)
+
+
+async def test_failed_revision_tells_no_row(empty: Settings, write_plugin: WritePlugin) -> None:
+    quoting = "SELECT CAST('a pupil' AS integer)"
+    bad = write_plugin({"migrations/0001_bad.py": REVISION.format(sql=quoting)})
+
+    with pytest.raises(PluginError) as refused:
+        await upgrade(empty.owner_database_url, Registry([bad]).migration_chains())
+
+    kind = "asyncpg.exceptions.InvalidTextRepresentationError 22P02"
+    assert str(refused.value).endswith(f"its migration failed: {kind}.")
+    assert refused.value.__context__ is not None
+    assert f"\n{kind}\n" in traceback_of(refused.value)
+    assert 'type integer: "a pupil"' not in traceback_of(refused.value)
+
+
+def test_a_constraint_is_told_by_its_name_alone() -> None:
+    broken = asyncpg.UniqueViolationError.new(
+        {"C": "23505", "M": "duplicate key", "D": "Key (email)=(a@b.test) already exists.", "n": "users_email_key"}
+    )
+    wrapped = IntegrityError("INSERT INTO users VALUES ($1)", ["a@b.test"], broken)
+
+    assert told(wrapped) == "asyncpg.exceptions.UniqueViolationError 23505 users_email_key"
+    assert "a@b.test" not in traceback_of(wrapped)
 
 
 async def test_quarantine_migrates_all_others_and_says_so(

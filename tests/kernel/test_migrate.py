@@ -100,7 +100,7 @@ async def test_failed_revision_leaves_nothing_of_itself(urls: Mapping[str, str],
     second = 'op.execute("CREATE TABLE other.b (id int)"); op.execute("SELECT 1 / 0")'
     (tmp_path / "0002_b.py").write_text(revision("0002", "0001", second))
     chain = MigrationChain("other", tmp_path)
-    with pytest.raises(Exception, match="division by zero"):
+    with pytest.raises(Exception, match=r"DivisionByZeroError 22012\.$"):
         await upgrade(urls["owner"], [chain])
     assert await pending(urls["app"], [chain]) == ["other 0002"]
     async with connected(urls["owner"]) as connection:
