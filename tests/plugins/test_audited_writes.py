@@ -165,6 +165,7 @@ ACCOUNTS = (
     Step("users_invite", "admin", leaves=["auth.user_tokens.updated"]),
     Step("users_bulk", "admin", lambda ids: {"ids": [ids["user_id"]], "action": "suspend"}, ["auth.users.updated"]),
     Step("users_reset_mfa", "admin"),
+    Step("users_end_sessions_of", "admin"),
     Step("users_delete", "admin", leaves=["auth.users.updated"]),
     Step("users_choose_preferences", "student", lambda ids: {"theme": "dark"}, ["auth.user_preferences.inserted"]),
     Step("users_end_other_sessions", "student"),

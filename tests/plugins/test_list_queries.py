@@ -43,6 +43,7 @@ LISTS: tuple[tuple[str, str, str, int], ...] = (
     ("users_list", "/users", "admin", MANY),
     ("users_me_identities", "/users/me/identities", "student", 3),
     ("users_sessions", "/users/me/sessions", "student", 3),
+    ("users_sessions_of", "/users/{student}/sessions", "admin", 3),
 )
 
 
@@ -120,7 +121,7 @@ async def test_a_page_of_many_costs_as_much_as_one_of_one(
         await ask(people["student"], "POST", f"{other.path}/enroll", status=201)
         await upload(author, b"Read me.", "notes.txt", kind="file")
     code = await _code(author, students)
-    places = {"course": str(course.id), "code": code["id"], "batch": code["batch_id"]}
+    places = {"course": str(course.id), "code": code["id"], "batch": code["batch_id"], "student": people["student"].id}
     await _fail(school, people["admin"])
     await _sign_in(school, people["student"])
     await _add_passkeys(school, author)

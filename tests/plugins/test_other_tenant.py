@@ -42,6 +42,8 @@ OWN_PATH: dict[str, Body] = {
     "users_instructor": NO_BODY,
     "users_update_instructor": lambda ids: {"qualification": "Taken"},
     "users_reset_mfa": NO_BODY,
+    "users_sessions_of": NO_BODY,
+    "users_end_sessions_of": NO_BODY,
     "auth_passkeys_update": lambda ids: {"name": "Taken"},
     "auth_passkeys_delete": lambda ids: {"password": PASSWORD},
     "categories_get": NO_BODY,
@@ -141,7 +143,7 @@ REFUSED_AT_ALL = {
               "reviews_update"},
     "student": {
         "users_delete", "users_export", "users_invite", "users_update_file", "users_bulk",
-        "users_reset_mfa",
+        "users_reset_mfa", "users_sessions_of", "users_end_sessions_of",
         "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
         "courses_delete", "courses_duplicate", "courses_export", "courses_import",
         "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",

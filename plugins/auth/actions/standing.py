@@ -84,6 +84,24 @@ async def change_many(db: Db, actor: Actor, request: BulkRequest) -> BulkResult:
     return BulkResult(status, ids)
 
 
+async def end_sessions_of(db: Db, actor: Actor, user_id: UUID) -> None:
+    """Sign somebody out everywhere, felt at their next request.
+
+    Needs: auth.user.manage
+    Emits: auth.sessions.changed
+
+    Raises:
+        NotFound: There is no such account.
+        Forbidden: Operators' accounts are for operators.
+        BeyondOwnRole: The account's role is above the actor's.
+    """
+    standing = await db.row(AccountStanding, _STANDING, user=user_id)
+    if standing is None:
+        raise NotFound
+    check_account_within_reach(actor, standing)
+    await sessions.end_sessions_of(db, user_id)
+
+
 def check_role_within_reach(own: str, *roles: Role) -> None:
     """Refuse to make, change or close accounts of a role above one's own.
 

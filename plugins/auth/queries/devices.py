@@ -49,7 +49,15 @@ class _LivingSession(Struct, frozen=True):
 
 async def devices_page(db: Db, actor: Actor, *, limit: int, offset: int) -> Page[Device]:
     """Return the living sessions of the actor, the one seen last first."""
-    who = {"user": actor.id, "now": clock.now()}
+    return await devices_of(db, actor, actor.id, limit=limit, offset=offset)
+
+
+async def devices_of(db: Db, actor: Actor, user_id: UUID, *, limit: int, offset: int) -> Page[Device]:
+    """Return somebody's living sessions, the one seen last first; the actor's own may be among them.
+
+    Needs: auth.user.manage, for somebody else's
+    """
+    who = {"user": user_id, "now": clock.now()}
     rows = await db.rows(_LivingSession, _PAGE, most=rows_for(limit), skip=offset, **who)
     items = [
         Device(device=device_of(each.agent), is_current=each.id == actor.session_id, **structs.asdict(each))

@@ -1,12 +1,27 @@
 """Reads of accounts, one and many."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Executable, Text, Uuid, and_, any_, bindparam, column, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Executable,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    column,
+    func,
+    select,
+)
 
+from kernel import clock
 from kernel.auth import Actor, Permission
 from kernel.db import Db
 from kernel.errors import NotFound
@@ -15,7 +30,7 @@ from kernel.scoped_rows import ACTOR, within
 from kernel.scopes import Scope
 from kernel.totals import total_of
 from plugins.auth.permissions import LIST_USERS, Role
-from plugins.auth.schemas.texts import Status, UserSort
+from plugins.auth.schemas.texts import Seen, Status, UserSort
 from plugins.auth.schemas.users import UserCard, UserDetails
 from plugins.auth.tables import StudentFile, User, UserProfile
 
@@ -56,6 +71,15 @@ _IS_ASSIGNED = (
 )
 # As an array, so that the accounts are fetched by their keys however many PostgreSQL expects.
 _IS_MATCHING = User.id == any_(func.array(select(_matching.c.id).scalar_subquery(), type_=ARRAY(Uuid)))
+_MOMENT = bindparam("moment", type_=DateTime(timezone=True))
+_SEEN: Mapping[Seen, ColumnElement[bool]] = {
+    "week": User.last_login >= _MOMENT,
+    "month": User.last_login >= _MOMENT,
+    "long_ago": User.last_login < _MOMENT,
+    "never": User.last_login.is_(None),
+}
+_DAYS_AGO: Mapping[Seen, int] = {"week": 7, "month": 30, "long_ago": 90}
+_ACTIVE_ADMINS = select(func.count()).select_from(User).where(User.role == "admin", User.status == "active")
 # By id is by time: ids grow.
 _ORDERS: Mapping[UserSort, tuple[ColumnElement[Any], ...]] = {
     "name": (UserProfile.last_name.asc(), UserProfile.first_name.asc(), UserProfile.user_id.asc()),
@@ -109,6 +133,7 @@ async def users_page(
     role: Role | None,
     status: Status | None,
     q: str | None,
+    seen: Seen | None = None,
     sort: UserSort,
     limit: int,
     offset: int,
@@ -119,20 +144,31 @@ async def users_page(
     """
     wanted = {"role": role, "status": status, "words": q}
     given: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
-    page, total = _list_statements(frozenset(given), sort, actor.reach(LIST_USERS))
+    page, total = _list_statements(frozenset(given), seen, sort, actor.reach(LIST_USERS))
     given["actor"] = actor.user_id
+    if seen is not None and seen in _DAYS_AGO:
+        # To the hour, so that totals of many are kept for those who ask again.
+        given["moment"] = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=_DAYS_AGO[seen])
     items = await db.rows(UserCard, page, most=rows_for(limit), skip=offset, **given)
     return Page(items, await total_of(db, total, given), rows_for(limit), offset)
 
 
 @cache
-def _list_statements(filters: frozenset[str], sort: UserSort, scope: Scope) -> tuple[Executable, Executable]:
+def _list_statements(
+    filters: frozenset[str], seen: Seen | None, sort: UserSort, scope: Scope
+) -> tuple[Executable, Executable]:
     """Return the statements for a page and its total, for the filters with these names and within a scope."""
     conditions = {"role": User.role == bindparam("role"), "status": User.status == bindparam("status")}
     chosen = [User.deleted_at.is_(None), _within(scope), *(conditions[name] for name in sorted(filters - {"words"}))]
+    chosen += [_SEEN[seen]] if seen is not None else []
     page = select(*_CARD).join(UserProfile, _WITH_PROFILE).where(*chosen)
     total = select(func.count()).select_from(User).where(*chosen)
     if "words" in filters:
         # Row-level security would read every row; the function filters by tenant itself and has its indexes.
         page, total = page.where(_IS_MATCHING), total.where(_IS_MATCHING)
     return page.order_by(*_ORDERS[sort]).limit(bindparam("most")).offset(bindparam("skip")), total
+
+
+async def has_one_administrator(db: Db) -> bool:
+    """Whether nobody could administer the tenant without the only active administrator."""
+    return int(await db.value(_ACTIVE_ADMINS)) <= 1

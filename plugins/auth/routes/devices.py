@@ -1,4 +1,4 @@
-"""Where one is signed in, and signing out there."""
+"""Where one is signed in, and signing out there; the same for administrators about others."""
 
 from uuid import UUID
 
@@ -6,12 +6,14 @@ from litestar import delete, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from kernel.auth import Actor, signed_in
+from kernel.auth import Actor, requires, signed_in
 from kernel.db import Db
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page
-from plugins.auth.actions import sessions
-from plugins.auth.queries.devices import devices_page
+from plugins.auth.actions import sessions, standing
+from plugins.auth.permissions import MANAGE_USER
+from plugins.auth.queries.devices import devices_of, devices_page
+from plugins.auth.queries.users import reached_user
 from plugins.auth.schemas.sessions import Device
 
 
@@ -33,4 +35,30 @@ async def end_session(db: Db, actor: Actor, session_id: FromPath[UUID]) -> None:
     await sessions.end_own_session(db, actor, session_id)
 
 
-HANDLERS: tuple[HTTPRouteHandler, ...] = (list_sessions, end_other_sessions, end_session)
+@get(
+    "/users/{user_id:uuid}/sessions",
+    guards=[requires(MANAGE_USER)],
+    opt=reads_only(),
+    operation_id="users_sessions_of",
+)
+async def list_sessions_of(
+    db: Db, actor: Actor, user_id: FromPath[UUID], limit: Limit = 20, offset: Offset = 0
+) -> Page[Device]:
+    """Return where somebody is signed in."""
+    await reached_user(db, actor, MANAGE_USER, user_id)
+    return await devices_of(db, actor, user_id, limit=limit, offset=offset)
+
+
+@delete("/users/{user_id:uuid}/sessions", guards=[requires(MANAGE_USER)], operation_id="users_end_sessions_of")
+async def end_sessions_of(db: Db, actor: Actor, user_id: FromPath[UUID]) -> None:
+    """Sign somebody out everywhere; nothing else of the account changes."""
+    await standing.end_sessions_of(db, actor, user_id)
+
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (
+    list_sessions,
+    end_other_sessions,
+    end_session,
+    list_sessions_of,
+    end_sessions_of,
+)

@@ -16,7 +16,7 @@ from plugins.auth.actions import accounts, erasure, invitations, new_accounts, s
 from plugins.auth.permissions import CREATE_USER, DELETE_USER, LIST_USERS, MANAGE_USER, READ_USER, UPDATE_USER, Role
 from plugins.auth.queries import users
 from plugins.auth.schemas.erasure import ErasureStarted
-from plugins.auth.schemas.texts import Status, UserSort
+from plugins.auth.schemas.texts import Seen, Status, UserSort
 from plugins.auth.schemas.users import (
     BulkRequest,
     BulkResult,
@@ -38,12 +38,15 @@ async def list_users(
     role: FromQuery[Role | None] = None,
     status: FromQuery[Status | None] = None,
     q: Search = None,
+    seen: FromQuery[Seen | None] = None,
     sort: FromQuery[UserSort] = "name",
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> Page[UserCard]:
     """Return the tenant's accounts, by name unless asked otherwise."""
-    return await users.users_page(db, actor, role=role, status=status, q=q, sort=sort, limit=limit, offset=offset)
+    return await users.users_page(
+        db, actor, role=role, status=status, q=q, seen=seen, sort=sort, limit=limit, offset=offset
+    )
 
 
 @post("/users", guards=[requires(CREATE_USER)], operation_id="users_create")

@@ -6,6 +6,8 @@ from msgspec import Meta
 
 TokenPurpose = Literal["verification", "reset", "invitation"]
 UserSort = Literal["name", "-name", "email", "-email", "created_at", "-created_at"]
+Seen = Literal["week", "month", "long_ago", "never"]
+"""When somebody signed in last: within seven or thirty days, more than ninety days ago, not yet."""
 BulkAction = Literal["activate", "deactivate", "suspend"]
 Status = Literal["active", "inactive", "suspended"]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]

@@ -59,7 +59,7 @@ async def test_lists_of_a_large_school_read_no_table_whole(school: School) -> No
         ({"role", "status"}, {"role": "instructor", "status": "active"}),
     ):
         for sort in ("name", "-name", "email", "created_at", "-created_at"):
-            page, _ = _list_statements(frozenset(filters), sort, "any")
+            page, _ = _list_statements(frozenset(filters), None, sort, "any")
             plan = await plan_of(school, page, actor=None, most=20, skip=0, **given)
             assert "Seq Scan" not in plan, plan
             if not filters:
