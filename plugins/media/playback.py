@@ -25,7 +25,10 @@ from plugins.media.tables import Caption, File, Video, VideoVariant
 
 _FILE = bindparam("file", type_=Uuid)
 _STATE = select(
-    Video.status, Video.duration_ms, exists().where(VideoVariant.file_id == Video.file_id).label("has_variants")
+    Video.status,
+    Video.progress,
+    Video.duration_ms,
+    exists().where(VideoVariant.file_id == Video.file_id).label("has_variants"),
 ).where(Video.file_id == _FILE)
 _VARIANTS = select(
     VideoVariant.name,
@@ -58,6 +61,7 @@ class ComposedAnswer(Struct, frozen=True):
 
 class _State(Struct, frozen=True):
     status: str
+    progress: int
     duration_ms: int | None
     has_variants: bool
 
@@ -114,6 +118,7 @@ async def video_playback(db: Db, actor: Actor, file_id: UUID) -> Playback:
         fallback_url=plain if is_hls else None,
         poster_url=_url_of(db, actor, renditions.get("poster-w1280.webp")),
         captions=captions,
+        preparing=state.progress if state is not None and state.status in ("queued", "running") else None,
     )
 
 

@@ -137,6 +137,8 @@ class Playback(Struct, frozen=True):
     fallback_url: str | None
     poster_url: str | None
     captions: list[CaptionTrack]
+    preparing: int | None = None
+    """How far it is made ready, as a percentage, as long as that goes on."""
 
 
 class Drawn(Struct, frozen=True):

@@ -13,8 +13,8 @@ from plugins.courses.errors import SectionNotFound
 from plugins.courses.queries.courses import standing
 from plugins.courses.queries.materials import materials_by_section
 from plugins.courses.queries.videos import IN_CURRICULUM, OWN_PROGRESS, VIDEO_COLUMNS, VideoRow, shown_video
-from plugins.courses.queries.viewing import check_may_browse
-from plugins.courses.schemas.curriculum import SectionDetails, VideoDetails
+from plugins.courses.queries.viewing import Standing, check_may_browse
+from plugins.courses.schemas.curriculum import MOST_SECTIONS, SectionDetails, VideoDetails
 from plugins.courses.schemas.materials import MaterialDetails
 from plugins.courses.tables import CourseSection, CourseVideo, VideoProgress
 
@@ -70,15 +70,31 @@ async def section_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, off
         CourseNotFound: There is none, or not for this person.
     """
     own = await standing(db, actor, course_id)
+    sections = await _sections(db, actor, course_id, own, limit=rows_for(limit), offset=offset)
+    total = await db.value(_SECTION_COUNT, course=course_id, hidden_too=own.manages)
+    return Page(sections, total, rows_for(limit), offset)
+
+
+async def whole_curriculum(db: Db, actor: Actor, course_id: UUID) -> list[SectionDetails]:
+    """Return all sections of a course with their videos and materials, locked ones without a source.
+
+    Raises:
+        CourseNotFound: There is none, or not for this person.
+    """
+    own = await standing(db, actor, course_id)
+    return await _sections(db, actor, course_id, own, limit=MOST_SECTIONS, offset=0)
+
+
+async def _sections(
+    db: Db, actor: Actor, course_id: UUID, own: Standing, *, limit: int, offset: int
+) -> list[SectionDetails]:
     which = {"course": course_id, "hidden_too": own.manages}
-    rows = await db.rows(SectionRow, _SECTIONS, limit=rows_for(limit), offset=offset, **which)
-    total = await db.value(_SECTION_COUNT, **which)
+    rows = await db.rows(SectionRow, _SECTIONS, limit=limit, offset=offset, **which)
     videos: dict[UUID, list[VideoDetails]] = {}
     for video in await db.rows(VideoRow, _COURSE_VIDEOS, viewer=actor.user_id, **which):
         videos.setdefault(video.section_id, []).append(shown_video(video, own))
     materials = await materials_by_section(db, actor, course_id)
-    sections = [shown_section(row, videos.get(row.id, ()), materials.get(row.id, ())) for row in rows]
-    return Page(sections, total, rows_for(limit), offset)
+    return [shown_section(row, videos.get(row.id, ()), materials.get(row.id, ())) for row in rows]
 
 
 async def video_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, offset: int) -> Page[VideoDetails]:

@@ -23,6 +23,16 @@ from plugins.courses.schemas.texts import EnrollmentStatus
 from plugins.courses.tables import Course, CourseEnrollment, CourseSection, CourseVideo, VideoProgress
 
 _LIMIT, _OFFSET = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
+GOING_ON = (
+    # What was begun and not finished, the latest first; then what was not begun, in its order; then what is done.
+    func.coalesce(VideoProgress.is_completed, false()),
+    VideoProgress.updated_at.desc().nulls_last(),
+    CourseSection.sort_order,
+    CourseSection.id,
+    CourseVideo.sort_order,
+    CourseVideo.id,
+)
+"""The order in which a student goes on with the videos of a course."""
 _NEXT_UP = (
     select(CourseVideo.id.label("video_id"), func.coalesce(VideoProgress.last_position, 0).label("last_position"))
     .select_from(
@@ -31,15 +41,7 @@ _NEXT_UP = (
         )
     )
     .where(CourseSection.course_id == CourseEnrollment.course_id, IN_CURRICULUM)
-    # What was begun and not finished, the latest first; then what was not begun, in its order; then what is done.
-    .order_by(
-        func.coalesce(VideoProgress.is_completed, false()),
-        VideoProgress.updated_at.desc().nulls_last(),
-        CourseSection.sort_order,
-        CourseSection.id,
-        CourseVideo.sort_order,
-        CourseVideo.id,
-    )
+    .order_by(*GOING_ON)
     .limit(1)
     .correlate(CourseEnrollment)
     .lateral("next_up")

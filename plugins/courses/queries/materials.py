@@ -57,6 +57,7 @@ _FILTERS = {
     "section": CourseMaterial.section_id == bindparam("section", type_=Uuid),
     "open": or_(IS_MANAGED, _IS_ENROLLED),
     "in_a_section": CourseMaterial.section_id.is_not(None),
+    "in_no_section": CourseMaterial.section_id.is_(None),
 }
 _MATERIAL = select(*_COLUMNS).select_from(_FROM).where(CourseMaterial.id == bindparam("material"), _SHOWN)
 _COURSE_OF_SECTION = select(CourseSection.course_id).where(CourseSection.id == bindparam("section"))
@@ -146,6 +147,13 @@ async def materials_by_section(
         if row.section_id is not None:
             materials.setdefault(row.section_id, []).append(shown_material(row))
     return dict(materials)
+
+
+async def materials_of_course(db: Db, actor: Actor, course_id: UUID) -> list[MaterialDetails]:
+    """Return the materials that belong to a course as a whole, as somebody sees them who sees the course."""
+    filters = frozenset({"course", "in_no_section"})
+    rows = await db.rows(MaterialRow, _all(filters), course=course_id, **viewer_of(actor).parameters)
+    return [shown_material(row) for row in rows]
 
 
 async def material_row(db: Db, actor: Actor, material_id: UUID, permission: Permission = VIEW) -> MaterialRow:

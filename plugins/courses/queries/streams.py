@@ -34,6 +34,7 @@ async def video_stream(db: Db, actor: Actor, video_id: UUID) -> VideoStream:
             poster_url=playback.poster_url,
             captions=playback.captions,
             watermark=await _watermark(db, actor),
+            preparing=playback.preparing,
         )
     if row.youtube_id is not None:
         return VideoStream(f"https://www.youtube-nocookie.com/embed/{row.youtube_id}", None, "youtube")

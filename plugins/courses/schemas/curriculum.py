@@ -155,6 +155,8 @@ class VideoStream(Struct, frozen=True, omit_defaults=True):
     """Of ours."""
     watermark: str | None = None
     """What the player shall show over the video."""
+    preparing: int | None = None
+    """How far it is made ready, as a percentage; absent once it is. Until then not every browser plays it."""
 
 
 class VideoRef(Struct, frozen=True):
