@@ -18,6 +18,7 @@ const written = new Intl.NumberFormat(document.documentElement.lang, { numbering
 const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent", numberingSystem: "latn" });
 const heard = (text) => { find("[data-heard]").textContent = text; };
 const stage = find("[data-stage]");
+let lines = [];
 
 // What was watched moves the badge, the rule, the outline and the bars.
 function moved({ watched_seconds: watched, total_seconds: total, is_completed: isCompleted, enrollment }) {
@@ -161,7 +162,9 @@ for (const tab of tabs) {
     walk(event, tabs, tab, document.dir === "rtl" ? ["ArrowRight", "ArrowLeft"] : ["ArrowLeft", "ArrowRight"]);
   });
 }
-choose(tabs.find((tab) => tab.hash === location.hash) || tabs[0]);
+const asked = tabs.find((tab) => tab.hash === location.hash);
+choose(asked || tabs[0]);
+if (asked) scrollTo(0, 0);
 
 function walk(event, items, item, [back, on]) {
   const at = items.indexOf(item);
@@ -173,7 +176,6 @@ function walk(event, items, item, [back, on]) {
 }
 
 // The transcript: each line of the captions is a button that plays from there.
-let lines = [];
 function showTranscript() {
   const list = find("[data-transcript]");
   const tracks = [...(screen?.video.textTracks || [])];
@@ -232,7 +234,9 @@ document.addEventListener("keydown", (event) => {
   const isArrow = key.startsWith("Arrow");
   if (!isMine || (isArrow && target.matches("[data-volume], [role=tab], [data-transcript] button"))) return;
   if ((key === " " && target.matches("button, a, summary")) || (/Arrow(Up|Down)/.test(key) && !stage.contains(target))) return;
-  const run = /^\d$/.test(key) ? () => screen?.to(Number(key) / 10) : KEYS[key.length === 1 ? key.toLowerCase() : key];
+  // Of a keyboard that writes other letters, the place of the key counts.
+  const name = /^(Key|Digit)/.test(event.code) && key > "~" ? event.code.at(-1) : key;
+  const run = /^\d$/.test(name) ? () => screen?.to(Number(name) / 10) : KEYS[name.length === 1 ? name.toLowerCase() : name];
   if (!run) return;
   event.preventDefault();
   run();

@@ -2,6 +2,7 @@
 import { call } from "../portal/api.js";
 import { toast } from "../portal/ui.js";
 
+const FRESH_MS = 60_000;
 const IDLE_MS = 3000;
 const BEFORE_S = 3;
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
@@ -34,7 +35,7 @@ export function player({ stage, data, say, heard, watch, onEnd }) {
 
   // Sources: HLS where the browser says that it plays it, else the MP4; once, a fresh address; then a notice.
   let fallback = find("source[data-fallback]")?.src;
-  let isFresh = false;
+  let freshAt = -FRESH_MS;
   let resume = 0;
   let wasPlaying = false;
 
@@ -50,8 +51,8 @@ export function player({ stage, data, say, heard, watch, onEnd }) {
   async function recover() {
     resume = video.currentTime || resume;
     if (fallback && video.src !== fallback) return load(fallback, true);
-    if (isFresh || !navigator.onLine) return fail();
-    isFresh = true;
+    if (performance.now() - freshAt < FRESH_MS || !navigator.onLine) return fail();
+    freshAt = performance.now();
     try {
       const stream = await call("GET", `/api/v1/videos/${data.video}/stream`);
       fallback = stream.fallback_url && new URL(stream.fallback_url, location).href;
@@ -138,7 +139,7 @@ export function player({ stage, data, say, heard, watch, onEnd }) {
       else if (stage.requestFullscreen) stage.requestFullscreen().catch(() => {});
       else if (!find(".watermark")) video.webkitEnterFullscreen?.();
     },
-    again: () => { failed.hidden = true; isFresh = false; fallback = null; recover(); },
+    again: () => { failed.hidden = true; freshAt = -FRESH_MS; fallback = null; recover(); },
   };
 
   stage.addEventListener("click", (event) => {

@@ -1,8 +1,9 @@
 // What has been watched: stretches of seconds, told to the server every ten seconds of play and kept here until it knows.
-import { refresh } from "../portal/api.js";
+import { call, refresh } from "../portal/api.js";
 
 const EVERY_MS = 10_000;
 const JUMP_S = 3;
+const MOST_RANGES = 200;
 const PREFIX = "collegium.watched.";
 
 function read(key) {
@@ -26,8 +27,10 @@ function united(ranges) {
   return all;
 }
 
+const address = (video) => `/api/v1/videos/${video}/progress`;
+
 async function post(video, report) {
-  const send = () => fetch(`/api/v1/videos/${video}/progress`, {
+  const send = () => fetch(address(video), {
     method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify(report),
   });
   const answer = await send();
@@ -42,6 +45,7 @@ export function watching({ video, viewer, seconds }, { moved, kept, ended }) {
   let last = 0;
   let busy = 0;
   let isOver = false;
+  let isAsked = false;
   let report = read(key) || { position: null, ranges: [], total_seconds: total };
   const unsent = report.position;
 
@@ -55,16 +59,25 @@ export function watching({ video, viewer, seconds }, { moved, kept, ended }) {
     from = from === null ? null : last;
   }
 
+  function sentAre(ranges, answer) {
+    const sent = ranges.map(String);
+    report.ranges = report.ranges.filter((each) => !sent.includes(String(each)));
+    write(key, report.ranges.length ? report : null);
+    moved(answer);
+  }
+
   async function send() {
     if (isOver || report.position === null) return;
-    const sent = report.ranges.map(String);
+    const body = { ...report, ranges: report.ranges.slice(0, MOST_RANGES) };
     busy += 1;
     try {
-      const answer = await post(video, report);
-      if (answer.ok) {
-        report.ranges = report.ranges.filter((each) => !sent.includes(String(each)));
-        write(key, report.ranges.length ? report : null);
-        moved(await answer.json());
+      const answer = await post(video, body);
+      if (answer.ok) sentAre(body.ranges, await answer.json());
+      else if (answer.status === 401 && !isAsked && document.visibilityState === "visible") {
+        // The dialog to sign in, once: whoever closes it watches on, and what they watch is kept.
+        isAsked = true;
+        sentAre(body.ranges, await call("POST", address(video), body));
+        isAsked = false;
       } else if (![401, 408, 429].includes(answer.status) && answer.status < 500) {
         write(key, null);
         isOver = answer.status === 403 || answer.status === 404;

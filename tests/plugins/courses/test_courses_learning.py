@@ -1,11 +1,14 @@
 """The pages of learning as their HTML: who may, where one goes on, why a lesson is locked, what it costs."""
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from kernel.testing import Person, School
+from kernel.hookspecs import hookimpl
+from kernel.plugin import Plugin
+from kernel.testing import AppFactory, Person, School
 from tests.plugins.courses.conftest import Course, ask, draft, published, watch
 from tests.plugins.media.conftest import mp4, picture, upload
 from tests.plugins.portal.test_portal_pages import open_page
@@ -226,3 +229,27 @@ async def test_a_lesson_costs_little_more_than_the_api(
     twins, lesson, materials = costs[0]
     assert lesson <= twins + 3
     assert materials <= 7
+
+
+async def test_other_plugins_add_tabs_to_a_lesson(app_with: AppFactory) -> None:
+    module = ModuleType("talks")
+    module.__file__ = __file__
+    vars(module)["PLUGIN"] = Plugin(name="talks", version="1", kernel=">=1", summary="Talks.")
+
+    async def talk(_db: Any, _actor: Any, subject: Any) -> tuple[str, dict[str, Any]] | None:
+        return ("portal/failed_part.html", {"tab": "Talk <b>"}) if subject.title == "A video" else None
+
+    def register_slots() -> list[dict[str, Any]]:
+        return [{"slot": "lesson.tabs", "fill": talk, "access": "signed_in"}]
+
+    vars(module)["register_slots"] = hookimpl(optionalhook=True)(register_slots)
+    school = await (await app_with(module, "courses", "portal")).school()
+    instructor = await school.person("instructor")
+    course = await published(instructor)
+    page = await shown(instructor, address(course))
+    assert '<a href="#part-1">Talk &lt;b&gt;</a>' in page
+    assert '<section id="part-1" aria-label="Talk &lt;b&gt;">' in page
+    await course.add_video(title="Another")
+    assert "part-1" not in await shown(instructor, address(course, 1))
+    await school.switch_off("talks")
+    assert "Talk" not in await shown(instructor, address(course))
