@@ -121,6 +121,7 @@ class SlotFilling(Struct, frozen=True, kw_only=True):
         access: Who sees it.
         order: Smaller ones come first.
         scope: As that of an entry.
+        styles: The style sheets that its template needs, such as `notes/notes.css`.
     """
 
     slot: str
@@ -128,6 +129,7 @@ class SlotFilling(Struct, frozen=True, kw_only=True):
     access: Access
     order: int = 100
     scope: Scope | None = None
+    styles: tuple[str, ...] = ()
 
 
 async def _without_empty_filters(request: Request[Any, Any, Any]) -> Redirect | None:

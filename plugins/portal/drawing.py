@@ -26,6 +26,7 @@ class Part(Struct, frozen=True):
 
     template: str
     values: Mapping[str, Any]
+    styles: Sequence[str] = ()
 
 
 async def draw(
@@ -45,7 +46,9 @@ async def draw(
     filled = {name: await _parts(db, actor, name, values.get("subject")) for name in slots}
     await db.release()
     site = site_of(db.deployment)
-    page = site.environment(shell.locale).get_template(template).render({"shell": shell, "slots": filled, **values})
+    styles = dict.fromkeys(name for parts in filled.values() for part in parts for name in part.styles)
+    around = {"shell": shell, "slots": filled, "part_styles": styles}
+    page = site.environment(shell.locale).get_template(template).render({**around, **values})
     return Response(page, media_type="text/html", cookies=_language_cookies(request, shell.locale))
 
 
@@ -60,7 +63,8 @@ async def _parts(db: Db, actor: Actor, slot: str, subject: Any) -> list[Part]:
             log.warning("slot.failed", slot=slot, reason=error.detail)
             filling = ("portal/failed_part.html", {})
         if filling is not None:
-            parts.append(Part(*filling))
+            name, values = filling
+            parts.append(Part(name, values, item.styles))
     return parts
 
 

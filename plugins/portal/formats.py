@@ -1,6 +1,6 @@
 """How numbers, dates and sizes are written: in the reader's language and time zone, by Babel.
 
-What depends on the zone (`day`, `instant`, `ago`) works where the shell is known: in templates, not within macros.
+What depends on the zone (`day`, `hour`, `instant`, `ago`) works where the shell is known: in templates, not in macros.
 """
 
 from datetime import date, datetime
@@ -62,6 +62,12 @@ def instant(context: Context, value: datetime) -> str:
 
 
 @pass_context
+def hour(context: Context, value: datetime) -> int:
+    """Return the hour of an instant, in the reader's zone."""
+    return value.astimezone(ZoneInfo(context["shell"].timezone)).hour
+
+
+@pass_context
 def ago(context: Context, value: datetime) -> str:
     """Return how long ago something was if that is less than a week, else its date."""
     since = clock.now() - value
@@ -99,5 +105,5 @@ def initials(name: str) -> str:
 
 FILTERS = {
     "number": number, "percent": percent, "money": money, "size": size, "duration": duration, "initials": initials,
-    "day": day, "instant": instant, "ago": ago,
+    "day": day, "hour": hour, "instant": instant, "ago": ago,
 }  # fmt: skip

@@ -1,11 +1,17 @@
 """The portal's own pages: the home of the school, the dashboard, all components, and where there is no network."""
 
+from typing import Annotated, Literal
+
+from litestar.params import QueryParameter
+
 from kernel import clock
 from plugins.portal.contributions import NavigationEntry, Page
 from plugins.portal.drawing import Shown
 from plugins.portal.permissions import VIEW_DESIGN
 
-DASHBOARD_SLOTS = ("dashboard.figures", "dashboard.needs", "dashboard.main", "dashboard.side")
+DASHBOARD_SLOTS = ("dashboard.actions", "dashboard.figures", "dashboard.needs", "dashboard.main", "dashboard.side")
+PERIODS = (7, 30, 90)
+Period = Annotated[Literal[7, 30, 90], QueryParameter(name="days", description="How many days up to today.")]
 OUTSIDE = {"credential_ignored": True}
 
 
@@ -14,9 +20,10 @@ async def home() -> Shown:
     return "portal/home.html", {}
 
 
-async def dashboard() -> Shown:
-    """Show what waits for the person and how things stand, each part by the plugin that knows it."""
-    return "portal/dashboard.html", {}
+async def dashboard(days: Period = 30) -> Shown:
+    """Show what waits for the person and how things stand, each part by the plugin that knows it, over so many days."""
+    values = {"now": clock.now(), "days": days, "periods": PERIODS, "subject": {"days": days}}
+    return "portal/dashboard.html", values
 
 
 async def design() -> Shown:

@@ -3,9 +3,29 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plugins.courses.pages import analytics, builder, catalogue, learning, review_queue, reviews, students, teaching
+from plugins.courses.pages import (
+    analytics,
+    builder,
+    catalogue,
+    dashboards,
+    learning,
+    review_queue,
+    reviews,
+    students,
+    teaching,
+)
 
-_AREAS: Sequence[Any] = (analytics, builder, catalogue, learning, review_queue, reviews, students, teaching)
+_AREAS: Sequence[Any] = (
+    analytics,
+    builder,
+    catalogue,
+    dashboards,
+    learning,
+    review_queue,
+    reviews,
+    students,
+    teaching,
+)
 PAGES: Sequence[Mapping[str, Any]] = [page for area in _AREAS for page in area.PAGES]
 NAVIGATION: Sequence[Mapping[str, Any]] = [entry for area in _AREAS for entry in area.NAVIGATION]
 SLOTS: Sequence[Mapping[str, Any]] = [filling for area in _AREAS for filling in area.SLOTS]

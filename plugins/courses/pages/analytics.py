@@ -11,7 +11,7 @@ from plugins.courses.pages.charts import Period, change, counted_line, spark, wa
 from plugins.courses.pages.course_tabs import SLOT, framed
 from plugins.courses.permissions import VIEW_ANALYTICS
 from plugins.courses.queries.analytics import course_analytics
-from plugins.courses.queries.courses_in_care import care_figures, care_page
+from plugins.courses.queries.courses_in_care import care_figures, care_page, student_figures
 from plugins.courses.queries.days_in_care import enrolled_by_day, watched_by_day
 
 PERIODS = (7, 30, 90)
@@ -31,6 +31,7 @@ async def all_figures(db: Db, actor: Actor, days: Period = 30, offset: Offset = 
     """Show how all courses in one's care are doing."""
     values = {
         "figures": await care_figures(db, actor),
+        "students": await student_figures(db, actor),
         "page": await care_page(db, actor, limit=_ROWS, offset=offset),
     }
     return "courses/analytics.html", {**values, **await _series(db, actor, days)}

@@ -1,5 +1,7 @@
 """Reads of how the courses in somebody's care are doing: all of them in figures, and each in a row."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from uuid import UUID
 
 from msgspec import Struct
@@ -8,33 +10,30 @@ from sqlalchemy import BigInteger, Float, Integer, bindparam, case, func, or_, s
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Page, rows_for
-from plugins.courses.permissions import VIEW_ANALYTICS
+from plugins.courses.permissions import SUBMIT, VIEW_ANALYTICS
 from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.viewing import HOLDS_PLACE, owned, status_now
 from plugins.courses.schemas.texts import CourseStatus
-from plugins.courses.tables import Course, CourseEnrollment, CourseSection, CourseVideo, VideoProgress
+from plugins.courses.tables import Course, CourseEnrollment, CourseSection, CourseVerdict, CourseVideo, VideoProgress
 
 _WITH_LESSONS = Course.__table__.join(CourseSection.__table__, CourseSection.course_id == Course.id).join(
     CourseVideo.__table__, CourseVideo.section_id == CourseSection.id
 )
-_COURSE_FIGURES = (
-    select(
-        func.count().label("courses"),
-        func.count().filter(Course.is_published).label("published"),
-        func.count().filter(Course.status == "draft").label("drafts"),
-        func.count().filter(Course.submitted_at.is_not(None)).label("ever_submitted"),
-        func.coalesce(func.sum(Course.rating_count), 0).cast(BigInteger).label("reviews"),
-        func.coalesce(func.sum(Course.rating * Course.rating_count) / func.nullif(func.sum(Course.rating_count), 0), 0)
-        .cast(Float)
-        .label("rating"),
-        # What those who hold a place would have paid.
-        func.coalesce(func.sum(Course.price * Course.total_enrolled), 0).cast(Float).label("worth"),
-        func.count().filter(Course.price > 0, Course.is_published).label("priced"),
-    )
-    .where(owned())
-    .cte("course_figures")
-)
-_STUDENT_FIGURES = (
+_RATED = func.sum(Course.rating * Course.rating_count) / func.nullif(func.sum(Course.rating_count), 0)
+_LESSONS = select(func.count()).select_from(_WITH_LESSONS).where(owned()).scalar_subquery()
+_FIGURES = select(
+    func.count().label("courses"),
+    func.count().filter(Course.is_published).label("published"),
+    func.count().filter(Course.status == "draft").label("drafts"),
+    func.count().filter(or_(Course.submitted_at.is_not(None), Course.published_at.is_not(None))).label("offered"),
+    func.coalesce(func.sum(Course.rating_count), 0).cast(BigInteger).label("reviews"),
+    func.coalesce(_RATED, 0).cast(Float).label("rating"),
+    # What those who hold a place pay by the list.
+    func.coalesce(func.sum(Course.price * Course.total_enrolled), 0).label("revenue"),
+    func.count().filter(Course.price > 0, Course.is_published).label("priced"),
+    _LESSONS.label("lessons"),
+).where(owned())
+_STUDENTS = (
     select(
         func.count(CourseEnrollment.user_id.distinct()).filter(HOLDS_PLACE).label("students"),
         func.count().filter(HOLDS_PLACE).label("places"),
@@ -42,28 +41,34 @@ _STUDENT_FIGURES = (
     )
     .select_from(Course.__table__.join(CourseEnrollment.__table__, CourseEnrollment.course_id == Course.id))
     .where(owned())
-    .cte("student_figures")
 )
-_LESSON_FIGURES = (
+_HAS_STUDENTS = case((or_(Course.status == "published", Course.status == "archived"), 0), else_=1)
+_ORDER = (_HAS_STUDENTS, Course.total_enrolled.desc(), Course.id.desc())
+# What is counted of each is counted for the courses of the page alone.
+_SHOWN = (
     select(
-        func.count().label("lessons"),
-        func.coalesce(func.sum(CourseVideo.duration_seconds), 0).cast(BigInteger).label("seconds"),
+        Course.id,
+        Course.title,
+        Course.slug,
+        COVER_URL,
+        Course.status,
+        Course.rating,
+        Course.rating_count,
+        func.row_number().over(order_by=_ORDER).label("place"),
     )
-    .select_from(_WITH_LESSONS)
     .where(owned())
-    .cte("lesson_figures")
-)
-_FIGURES = select(*_COURSE_FIGURES.c, *_STUDENT_FIGURES.c, *_LESSON_FIGURES.c).select_from(
-    _COURSE_FIGURES.join(_STUDENT_FIGURES, true()).join(_LESSON_FIGURES, true())
+    .order_by(*_ORDER)
+    .limit(bindparam("limit", type_=Integer))
+    .offset(bindparam("offset", type_=Integer))
+    .cte("shown")
 )
 _PLACES = (
     select(
         func.count().filter(HOLDS_PLACE).label("students"),
         func.count().filter(status_now() == "completed").label("completed"),
-        func.coalesce(func.avg(CourseEnrollment.progress).filter(HOLDS_PLACE), 0).cast(Float).label("progress"),
     )
-    .where(CourseEnrollment.course_id == Course.id)
-    .correlate(Course)
+    .where(CourseEnrollment.course_id == _SHOWN.c.id)
+    .correlate(_SHOWN)
     .lateral("places")
 )
 _WATCHED = (
@@ -77,30 +82,25 @@ _WATCHED = (
             VideoProgress.__table__, VideoProgress.video_id == CourseVideo.id
         )
     )
-    .where(CourseSection.course_id == Course.id)
-    .correlate(Course)
+    .where(CourseSection.course_id == _SHOWN.c.id)
+    .correlate(_SHOWN)
     .lateral("watched")
 )
-_HAS_STUDENTS = case((or_(Course.status == "published", Course.status == "archived"), 0), else_=1)
 _ROWS = (
     select(
-        Course.id,
-        Course.title,
-        Course.slug,
-        COVER_URL,
-        Course.status,
+        _SHOWN.c.id,
+        _SHOWN.c.title,
+        _SHOWN.c.slug,
+        _SHOWN.c.thumbnail_url,
+        _SHOWN.c.status,
+        _SHOWN.c.rating,
+        _SHOWN.c.rating_count,
         _PLACES.c.students,
         _PLACES.c.completed,
-        _PLACES.c.progress,
         _WATCHED.c.watched_seconds,
-        Course.rating,
-        Course.rating_count,
     )
-    .select_from(Course.__table__.join(_PLACES, true()).join(_WATCHED, true()))
-    .where(owned())
-    .order_by(_HAS_STUDENTS, Course.total_enrolled.desc(), Course.id.desc())
-    .limit(bindparam("limit", type_=Integer))
-    .offset(bindparam("offset", type_=Integer))
+    .select_from(_SHOWN.join(_PLACES, true()).join(_WATCHED, true()))
+    .order_by(_SHOWN.c.place)
 )
 _COUNT = select(func.count()).select_from(Course).where(owned())
 _BUSIEST = (
@@ -109,24 +109,42 @@ _BUSIEST = (
     .order_by(Course.total_enrolled.desc(), Course.id.desc())
     .limit(1)
 )
+_REASON = (
+    select(CourseVerdict.reason)
+    .where(CourseVerdict.course_id == Course.id)
+    .order_by(CourseVerdict.id.desc())
+    .limit(1)
+    .correlate(Course)
+    .scalar_subquery()
+)
+_SENT_BACK = (
+    select(Course.id, Course.title, _REASON.label("reason"))
+    .where(owned(), Course.status == "rejected")
+    .order_by(Course.submitted_at, Course.id)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 class CareFigures(Struct, frozen=True):
-    """The courses in somebody's care; `students` counts each person once, `places` each course that they take."""
+    """The courses in somebody's care, in figures; `offered` were submitted or published at some time."""
 
     courses: int
     published: int
     drafts: int
-    ever_submitted: int
+    offered: int
     reviews: int
     rating: float
-    worth: float
+    revenue: Decimal
     priced: int
+    lessons: int
+
+
+class StudentFigures(Struct, frozen=True):
+    """Who takes the courses in somebody's care; `students` counts each person once, `places` each course of theirs."""
+
     students: int
     places: int
     completed: int
-    lessons: int
-    seconds: int
 
     @property
     def completion_rate(self) -> float:
@@ -142,12 +160,11 @@ class CareRow(Struct, frozen=True):
     slug: str
     thumbnail_url: str | None
     status: CourseStatus
-    students: int
-    completed: int
-    progress: float
-    watched_seconds: int
     rating: float
     rating_count: int
+    students: int
+    completed: int
+    watched_seconds: int
 
     @property
     def completion_rate(self) -> float:
@@ -162,12 +179,29 @@ class BusyCourse(Struct, frozen=True):
     title: str
 
 
+class SentBack(Struct, frozen=True):
+    """A course that was sent back, and why."""
+
+    id: UUID
+    title: str
+    reason: str | None
+
+
 async def care_figures(db: Db, actor: Actor) -> CareFigures:
     """Return how the courses in the actor's care are doing, all together.
 
     Needs: courses.analytics.view
     """
     (figures,) = await db.rows(CareFigures, _FIGURES, owner=actor.limited_to(VIEW_ANALYTICS))
+    return figures
+
+
+async def student_figures(db: Db, actor: Actor) -> StudentFigures:
+    """Return how many take the courses in the actor's care.
+
+    Needs: courses.analytics.view
+    """
+    (figures,) = await db.rows(StudentFigures, _STUDENTS, owner=actor.limited_to(VIEW_ANALYTICS))
     return figures
 
 
@@ -187,3 +221,11 @@ async def busiest_course(db: Db, actor: Actor) -> BusyCourse | None:
     Needs: courses.analytics.view
     """
     return await db.row(BusyCourse, _BUSIEST, owner=actor.limited_to(VIEW_ANALYTICS))
+
+
+async def sent_back(db: Db, actor: Actor, *, limit: int) -> Sequence[SentBack]:
+    """Return courses in the actor's care that were sent back, the longest ago first.
+
+    Needs: courses.course.submit
+    """
+    return await db.rows(SentBack, _SENT_BACK, owner=actor.limited_to(SUBMIT), limit=limit)

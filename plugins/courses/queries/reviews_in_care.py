@@ -1,6 +1,7 @@
 """Reads of what students say of the courses in somebody's care: one course or all of them, what waits for an answer."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,20 @@ _COUNTS = (
     .select_from(_FROM)
     .where(*_in_care(waiting=False))
 )
+
+
+_OLDEST_WAITING = (
+    select(func.count().label("count"), func.min(CourseReview.created_at).label("since"))
+    .select_from(_FROM)
+    .where(*_in_care(waiting=True))
+)
+
+
+class WaitingReviews(Struct, frozen=True):
+    """How many reviews nobody has answered, and since when the oldest waits."""
+
+    count: int
+    since: datetime | None
 
 
 class ReviewInCareRow(ReviewRow, frozen=True):
@@ -112,5 +127,14 @@ async def waiting_reviews(db: Db, actor: Actor) -> int:
 
     Needs: courses.review.reply
     """
-    (counts,) = await db.rows(ReviewCounts, _COUNTS, owner=actor.limited_to(REPLY_TO_REVIEWS), course=None)
-    return counts.waiting
+    return (await oldest_waiting_review(db, actor)).count
+
+
+async def oldest_waiting_review(db: Db, actor: Actor) -> WaitingReviews:
+    """Return how many reviews of the courses in the actor's care nobody has answered, and since when.
+
+    Needs: courses.review.reply
+    """
+    owner = actor.limited_to(REPLY_TO_REVIEWS)
+    (found,) = await db.rows(WaitingReviews, _OLDEST_WAITING, owner=owner, course=None)
+    return found
