@@ -62,7 +62,6 @@ async def entries(
         "who": who,
         "before": before,
         "query": urlencode(chosen),
-        "without": lambda name: urlencode({key: value for key, value in chosen.items() if key != name}),
         "changes": changes,
     }
     return "admin/audit.html", values

@@ -1,9 +1,9 @@
 """The pages of background work: what runs and how far it is, and what was given up."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from litestar.params import FromQuery
+from litestar.params import FromQuery, Parameter
 
 from kernel.auth import Actor
 from kernel.db import Db
@@ -13,17 +13,19 @@ from kernel.routing import Offset
 from kernel.task_overview import task_page
 from kernel.task_runs import RETRY_TASKS, VIEW_TASKS, Status
 
-_ROWS = 25
+Rows = Annotated[int, Parameter(ge=1, le=100)]
 Shown = tuple[str, Mapping[str, Any]]
 
 
-async def under_way(db: Db, actor: Actor, status: FromQuery[Status | None] = None, offset: Offset = 0) -> Shown:
+async def under_way(
+    db: Db, actor: Actor, status: FromQuery[Status | None] = None, limit: Rows = 25, offset: Offset = 0
+) -> Shown:
     """Show the work that somebody follows, latest first."""
-    page = await task_page(db, actor, status=status, limit=_ROWS, offset=offset)
+    page = await task_page(db, actor, status=status, limit=limit, offset=offset)
     return "admin/tasks.html", {"page": page, "status": status or "", "may_see_failed": sees_failed(actor)}
 
 
-async def failed(db: Db, actor: Actor, offset: Offset = 0) -> Shown:
+async def failed(db: Db, actor: Actor, limit: Rows = 25, offset: Offset = 0) -> Shown:
     """Show what is not tried any more.
 
     Raises:
@@ -31,7 +33,7 @@ async def failed(db: Db, actor: Actor, offset: Offset = 0) -> Shown:
     """
     if not sees_failed(actor):
         raise Forbidden
-    page = await list_failures(db, limit=_ROWS, offset=offset)
+    page = await list_failures(db, limit=limit, offset=offset)
     return "admin/failures.html", {"page": page, "may_retry": actor.scope(RETRY_TASKS) == "any"}
 
 

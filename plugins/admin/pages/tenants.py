@@ -1,10 +1,10 @@
 """The pages of tenants, for operators: all of them, a new one, one with its hosts and plugins."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar.params import FromPath
+from litestar.params import FromPath, Parameter
 
 from kernel.auth import Actor
 from kernel.db import Db
@@ -12,13 +12,13 @@ from kernel.routing import Offset
 from plugins.admin.actions import tenants
 from plugins.admin.queries.plugins import cards_for
 
-_ROWS = 25
+Rows = Annotated[int, Parameter(ge=1, le=100)]
 Shown = tuple[str, Mapping[str, Any]]
 
 
-async def overview(db: Db, actor: Actor, offset: Offset = 0) -> Shown:
+async def overview(db: Db, actor: Actor, limit: Rows = 25, offset: Offset = 0) -> Shown:
     """Show every tenant."""
-    page = await tenants.list_tenants(db, actor, limit=_ROWS, offset=offset)
+    page = await tenants.list_tenants(db, actor, limit=limit, offset=offset)
     return "admin/tenants.html", {"page": page, "own_id": db.tenant_id}
 
 
