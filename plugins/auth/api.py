@@ -8,6 +8,7 @@ from plugins.auth.file_sections import FileSection
 from plugins.auth.notification_kinds import NotificationKind
 from plugins.auth.permissions import ROLES, Role
 from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, user_ids_by_role, users_by_id
+from plugins.auth.queries.teachers import TeacherProfile, teacher_profile
 from plugins.auth.queries.viewers import Viewer, viewer
 from plugins.auth.schemas.texts import Email, PersonName
 from plugins.auth.schemas.users import CreateUserRequest, UserRef
@@ -22,6 +23,7 @@ __all__ = [
     "RegisteredPerson",
     "Role",
     "SessionsChanged",
+    "TeacherProfile",
     "UserRef",
     "UserRegistered",
     "Viewer",
@@ -29,6 +31,7 @@ __all__ = [
     "create_user",
     "emails_by_id",
     "may_refresh",
+    "teacher_profile",
     "tell",
     "user_ids_by_email",
     "user_ids_by_role",

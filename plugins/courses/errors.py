@@ -52,6 +52,13 @@ class CategoryNotFound(NotFound):
     title = "There is no such category."
 
 
+class InstructorNotFound(NotFound):
+    """Nobody who teaches has this id."""
+
+    code = "courses.instructor_not_found"
+    title = "There is no such instructor."
+
+
 class ReviewNotFound(NotFound):
     """No review has this id, or not for this person."""
 

@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, pass_context, pass_environment
 from jinja2.runtime import Context
 
 from kernel import clock
+from plugins.portal.languages import own_name
 
 _STEPS = ("kB", "MB", "GB", "TB")
 _RECENT_DAYS = 7
@@ -97,6 +98,14 @@ def duration(context: Context, duration_seconds: int) -> str:
     return str(context.call(gettext, "%(minutes)s min", minutes=minutes))
 
 
+def language_name(code: str) -> str:
+    """Return the name that a language has in itself; its code where nobody knows it."""
+    try:
+        return own_name(code)
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
 def initials(name: str) -> str:
     """Return the first letters of the first and the last word, for who has no picture."""
     words = name.split()
@@ -105,5 +114,6 @@ def initials(name: str) -> str:
 
 FILTERS = {
     "number": number, "percent": percent, "money": money, "size": size, "duration": duration, "initials": initials,
+    "language_name": language_name,
     "day": day, "hour": hour, "instant": instant, "ago": ago,
 }  # fmt: skip

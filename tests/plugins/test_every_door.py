@@ -26,7 +26,9 @@ SIGN_IN = {
 CATALOGUE = {
     "categories_get", "categories_list", "courses_cover", "courses_get", "courses_list", "courses_reviews",
     "courses_sections",
-    "courses_videos", "page_courses", "sections_get", "videos_captions", "videos_get",
+    "courses_videos", "page_courses", "page_courses_slug", "page_courses_slug_curriculum",
+    "page_courses_slug_instructor", "page_courses_slug_reviews", "page_instructors_instructor_id", "sections_get",
+    "videos_captions", "videos_get",
 }  # fmt: skip
 """Open to all where the tenant shows its catalogue, which it does not unless it says so."""
 PAGES = {

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from babel import Locale, UnknownLocaleError
 from litestar.params import Parameter
 from litestar.types import Scope
 from msgspec import Struct
@@ -19,7 +18,7 @@ from kernel.routing import Offset
 from plugins.courses.permissions import ENROLL
 from plugins.courses.queries.browsing import Access, Chosen, Listing, catalogue_listing
 from plugins.courses.queries.catalogue import CATALOGUE
-from plugins.courses.queries.learning import OwnCourse, own_courses
+from plugins.courses.queries.own_courses import OwnCourse, own_courses
 from plugins.courses.schemas.texts import Level
 
 Sort = Literal["recommended", "relevance", "newest", "rating"]
@@ -49,7 +48,6 @@ class CataloguePage:
         self.offset = offset
         self.limit = CARDS
         self.listing = listing
-        self.languages = {code: _own_name(code) for code in listing.counts["language"]}
         self._drawn: dict[tuple[str, str], str] = {}
 
     def once(self, language: str, part: str, macro: Callable[..., str], *given: Any) -> str:
@@ -84,7 +82,7 @@ class CataloguePage:
         found += [("category", each, names.get(each, each)) for each in self.chosen.categories]
         found += [("level", each, "") for each in self.chosen.levels]
         found += [("access", each, "") for each in self.chosen.access]
-        found += [("language", each, self.languages.get(each, each)) for each in self.chosen.languages]
+        found += [("language", each, "") for each in self.chosen.languages]
         return [Choice(kind, value, label, self.address(without=(kind, value))) for kind, value, label in found]
 
 
@@ -130,14 +128,6 @@ def _going_on(own: Sequence[OwnCourse]) -> OwnCourse | None:
 
 def _usual(chosen: Chosen) -> Sort:
     return "relevance" if chosen.words else "recommended"
-
-
-def _own_name(language: str) -> str:
-    """Return the name that a language has in itself; its code where Babel does not know it."""
-    try:
-        return (Locale.parse(language, sep="-").get_display_name() or language).capitalize()
-    except (UnknownLocaleError, ValueError):
-        return language
 
 
 PAGES: Sequence[Mapping[str, Any]] = (

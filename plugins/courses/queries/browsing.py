@@ -16,6 +16,7 @@ from kernel.auth import Actor
 from kernel.categories import GENERAL, PAYMENT, GeneralSettings, PaymentSettings
 from kernel.db import Db
 from plugins.auth import api as auth
+from plugins.auth.api import UserRef
 from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
 from plugins.courses.queries.catalogue import (
     IS_OPEN,
@@ -192,6 +193,15 @@ async def front(db: Db, actor: Actor, *, featured: int, newest: int) -> Front:
     by_category = {row.category: row.of_category for row in counts if row.grouping == _ONE["category"]}
     total = next((row.everything for row in counts if row.grouping == 0b1111), 0)
     return Front(cards[: len(first)], cards[len(first) :], _shelves(categories, by_category), total)
+
+
+async def cards_by_instructor(db: Db, actor: Actor, instructor: UserRef, *, limit: int) -> list[CourseCard]:
+    """Return the published courses of an instructor, what is most attended first."""
+    check_may_browse(db, actor)
+    statement = card_page(frozenset({"status", "instructor"}), "recommended")
+    rows = await db.rows(CardRow, statement, status="published", instructor=instructor.id, limit=limit, offset=0)
+    currency = db.tenant.setting(PAYMENT, PaymentSettings).currency
+    return [card(row, {instructor.id: instructor}, currency) for row in rows]
 
 
 async def _cards(db: Db, rows: Sequence[CardRow]) -> list[CourseCard]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
-from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, select
+from sqlalchemy import ARRAY, Select, Uuid, and_, any_, bindparam, select
 
 from kernel.auth import Actor
 from kernel.categories import PAYMENT, PaymentSettings
@@ -26,7 +27,7 @@ _OWN_COLUMNS = (
     status_now().label("enrollment_status"),
     CourseEnrollment.progress.label("enrollment_progress"),
 )
-_DETAILS = (
+_DETAILS_OF = (
     select(
         *CARD_COLUMNS,
         Course.description,
@@ -38,8 +39,10 @@ _DETAILS = (
         *_OWN_COLUMNS,
     )
     .select_from(CARD_FROM.outerjoin(CourseEnrollment.__table__, OWN_ENROLLMENT))
-    .where(Course.id == bindparam("course"), IS_VISIBLE)
+    .where(IS_VISIBLE)
 )
+_DETAILS = _DETAILS_OF.where(Course.id == bindparam("course"))
+_DETAILS_BY_SLUG = _DETAILS_OF.where(Course.slug == bindparam("slug"))
 _VERDICT = (
     select(
         CourseVerdict.decision, CourseVerdict.reason, CourseVerdict.notes, CourseVerdict.created_at.label("decided_at")
@@ -99,9 +102,22 @@ async def course_details(db: Db, actor: Actor, course_id: UUID) -> CourseDetails
     Raises:
         CourseNotFound: There is none, or not for this person.
     """
+    return await _details(db, actor, _DETAILS, course=course_id)
+
+
+async def course_details_by_slug(db: Db, actor: Actor, slug: str) -> CourseDetails:
+    """Return a course as this person sees it, by the slug in its address.
+
+    Raises:
+        CourseNotFound: There is none, or not for this person.
+    """
+    return await _details(db, actor, _DETAILS_BY_SLUG, slug=slug)
+
+
+async def _details(db: Db, actor: Actor, statement: Select[Any], **which: Any) -> CourseDetails:
     check_may_browse(db, actor)
     viewer = viewer_of(actor)
-    row = await db.row(DetailsRow, _DETAILS, course=course_id, **viewer.parameters)
+    row = await db.row(DetailsRow, statement, **which, **viewer.parameters)
     if row is None:
         raise CourseNotFound
     people = await auth.users_by_id(db, {row.instructor_id})
@@ -117,7 +133,7 @@ async def course_details(db: Db, actor: Actor, course_id: UUID) -> CourseDetails
         created_at=row.created_at,
         updated_at=row.updated_at,
         submitted_at=row.submitted_at,
-        verdict=await db.row(Verdict, _VERDICT, course=course_id) if viewer.manages(row.instructor_id) else None,
+        verdict=await db.row(Verdict, _VERDICT, course=row.id) if viewer.manages(row.instructor_id) else None,
         enrollment=enrollment,
     )
 

@@ -50,6 +50,34 @@ _VIDEO_COUNT = select(func.count()).select_from(_SECTION_WITH_VIDEOS).where(*_SH
 _SECTION_VIDEOS = _VIDEOS.where(
     CourseSection.id == bindparam("section"), or_(CourseVideo.is_published, _HIDDEN_TOO)
 ).order_by(*_IN_ORDER)
+_PREVIEW = (
+    select(CourseVideo.id)
+    .select_from(_SECTION_WITH_VIDEOS)
+    .where(*_SHOWN_VIDEOS, CourseVideo.is_preview)
+    .order_by(*_IN_ORDER)
+    .limit(1)
+    .correlate(None)
+    .scalar_subquery()
+)
+_EXTENT = (
+    select(
+        func.count(CourseVideo.section_id.distinct()).label("sections"),
+        func.count().label("lessons"),
+        func.coalesce(func.sum(CourseVideo.duration_seconds), 0).label("seconds"),
+        _PREVIEW.label("preview_id"),
+    )
+    .select_from(_SECTION_WITH_VIDEOS)
+    .where(*_SHOWN_VIDEOS)
+)
+
+
+class Extent(Struct, frozen=True):
+    """How much there is in a course, and a lesson that is open to look at."""
+
+    sections: int
+    lessons: int
+    seconds: int
+    preview_id: UUID | None
 
 
 class SectionRow(Struct, frozen=True):
@@ -95,6 +123,12 @@ async def _sections(
         videos.setdefault(video.section_id, []).append(shown_video(video, own))
     materials = await materials_by_section(db, actor, course_id)
     return [shown_section(row, videos.get(row.id, ()), materials.get(row.id, ())) for row in rows]
+
+
+async def course_extent(db: Db, course_id: UUID) -> Extent:
+    """Return how much students find in a course that the caller has found visible."""
+    extent = await db.row(Extent, _EXTENT, course=course_id, hidden_too=False)
+    return extent or Extent(0, 0, 0, None)
 
 
 async def video_page(db: Db, actor: Actor, course_id: UUID, *, limit: int, offset: int) -> Page[VideoDetails]:

@@ -30,6 +30,9 @@ REVIEW_COLUMNS = (
 )
 _COURSE = bindparam("course", type_=Uuid)
 _BY_ID = select(*REVIEW_COLUMNS).where(ReviewTable.id == bindparam("review", type_=Uuid))
+_OWN = select(*REVIEW_COLUMNS).where(
+    ReviewTable.course_id == _COURSE, ReviewTable.user_id == bindparam("viewer", type_=Uuid)
+)
 _RATINGS = (
     select(ReviewTable.rating, func.count().label("count"))
     .where(ReviewTable.course_id == _COURSE)
@@ -82,6 +85,12 @@ async def review_page(
         offset=offset,
         ratings=ratings,
     )
+
+
+async def own_review(db: Db, actor: Actor, course_id: UUID) -> CourseReview | None:
+    """Return what the actor has said of a course; it carries no name."""
+    row = await db.row(ReviewRow, _OWN, course=course_id, viewer=actor.id)
+    return _review(row, None, actor) if row else None
 
 
 async def review_by_id(db: Db, actor: Actor, review_id: UUID) -> CourseReview:
