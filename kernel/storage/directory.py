@@ -6,7 +6,7 @@ file work itself is in `kernel.storage.files`; S3 is another class behind the sa
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
@@ -132,9 +132,11 @@ class DirectoryStorage:
         self._threads.shutdown(wait=False)
 
     async def _write(self, writing: Writing, chunks: AsyncIterator[bytes], max_bytes: int) -> int:
+        """Write what comes while more of it comes: one batch is with a thread, the next one is gathered."""
         size_bytes = 0
         waiting: list[bytes] = []
         waiting_bytes = 0
+        under_way: Future[None] | None = None
         async for chunk in chunks:
             size_bytes += len(chunk)
             if size_bytes > max_bytes:
@@ -142,8 +144,12 @@ class DirectoryStorage:
             waiting.append(chunk)
             waiting_bytes += len(chunk)
             if waiting_bytes >= WRITE_BYTES:
-                batch, waiting, waiting_bytes = waiting, [], 0
-                await self._run(writing.write, batch)
+                if under_way is not None:
+                    await asyncio.wrap_future(under_way)
+                under_way = self._threads.submit(writing.write, waiting)
+                waiting, waiting_bytes = [], 0
+        if under_way is not None:
+            await asyncio.wrap_future(under_way)
         await self._run(writing.write, waiting)
         return size_bytes
 
