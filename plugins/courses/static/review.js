@@ -1,5 +1,6 @@
 // The reviewer's notes at their places: gathered into the form that sends a course back, kept until it is sent.
 
+const noteOf = (place) => ({ target: place.dataset.note, text: place.querySelector("textarea").value.trim() });
 const page = document.querySelector("[data-review]");
 const field = page?.querySelector("input[name=notes]");
 if (field) start();
@@ -21,8 +22,6 @@ function start() {
   field.form.addEventListener("api:done", () => sessionStorage.removeItem(key));
   gather();
 }
-
-const noteOf = (place) => ({ target: place.dataset.note, text: place.querySelector("textarea").value.trim() });
 
 function opened(event) {
   if (event.target.matches?.("[data-note][open]")) event.target.querySelector("textarea").focus();

@@ -154,6 +154,12 @@ async def test_a_code_opens_a_lesson_in_its_place(
 ) -> None:
     course = await filmed(school, instructor)
     await ask(student, "POST", f"{course.path}/enroll", status=201)
+    plan = (await upload(instructor, b"A plan", "plan.txt", kind="file"))["id"]
+    for material in (
+        {"title": "The plan", "file_id": plan},
+        {"title": "A shop", "external_url": "https://example.com/shop"},
+    ):
+        await ask(instructor, "POST", "/materials", status=201, json={"course_id": str(course.id), **material})
     order = {"type": "single_use", "video_id": course.videos[1].rpartition("/")[2], "count": 1}
     code = (await ask(instructor, "POST", "/access-codes/generate", status=201, json=order))["items"][0]["code"]
     context = await site.visit(width=390, person=student)
@@ -168,6 +174,20 @@ async def test_a_code_opens_a_lesson_in_its_place(
     await expect(page.get_by_role("link", name="Open the video")).to_have_attribute("target", "_blank")
     await page.get_by_role("button", name="I have watched it").click()
     await expect(page.locator("[data-watched]")).to_have_text("Done")
+
+    # A material is saved, and counted by that; a link opens beside the page.
+    await page.goto(f"/learn/{course.made['slug']}/materials")
+    await page.wait_for_selector("html[data-ready]")
+    async with page.expect_download() as saved:
+        await page.get_by_role("button", name="Download The plan").click()
+    assert (await saved.value).suggested_filename == "plan.txt"
+    async with context.expect_page() as beside:
+        await page.get_by_role("button", name="Open A shop").click()
+    await (await beside.value).wait_for_url("https://example.com/shop")
+    counted = await ask(instructor, "GET", f"/materials?course_id={course.id}")
+    assert [each["download_count"] for each in counted["items"]] == [1, 1]
+    await page.go_back()
+    await page.wait_for_selector("html[data-ready]")
 
     # One that is being made ready comes by itself.
     await page.get_by_role("link", name="Next lesson").click()
