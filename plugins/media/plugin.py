@@ -13,7 +13,9 @@ from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
 from plugins.media import hookspecs, permissions, routes, settings, tasks
+from plugins.media.file_uses import FileUse
 from plugins.media.key_uses import KEY_USES
+from plugins.media.logo import FILE_USES
 from plugins.media.personal_data import PERSONAL_DATA
 
 PLUGIN = Plugin(
@@ -71,3 +73,9 @@ def register_key_uses() -> Sequence[KeyUse]:
 def register_personal_data() -> Sequence[PersonalData]:
     """Return what is kept about people."""
     return PERSONAL_DATA
+
+
+@hookimpl
+def register_file_uses() -> Sequence[FileUse]:
+    """Return that the school's logo may be a file."""
+    return FILE_USES

@@ -44,6 +44,8 @@ async def category(db: Db, actor: Actor, category: FromPath[str]) -> Shown:
         "category": chosen,
         "fields": fields_of(chosen, values, is_operator=actor.is_operator, choices=choices),
         "may_change": actor.may(UPDATE_SETTINGS),
+        # By a path of the API that is there where uploads are; no plugin is needed for it.
+        "may_upload": actor.grants.get("media.image.upload") is not None and "media" in db.tenant.plugins,
     }
     return "admin/settings.html", values
 

@@ -1,4 +1,7 @@
 // Settings: colours chosen by eye or typed, seen at once in the preview; new entries named as they are typed.
+import { toast } from "../portal/ui.js";
+import { wordsOf } from "../portal/words.js";
+
 const preview = document.querySelector("[data-preview]");
 
 function show(name, colour) {
@@ -30,5 +33,20 @@ for (const form of document.querySelectorAll("[data-new-entry]")) {
   form.querySelector("[data-entry-name]").addEventListener("input", (event) => {
     const name = event.target.value.trim() || "*";
     fields.forEach((each, index) => { each.name = `${prefix}${name}.${paths[index]}`; });
+  });
+}
+
+// A picture becomes the school's by its address alone, once that is saved.
+for (const input of document.querySelectorAll("[data-picture-of]")) {
+  input.addEventListener("change", async () => {
+    const [form, field, say] = [new FormData(), document.getElementById(input.dataset.pictureOf), wordsOf(input)];
+    form.append("file", input.files[0]);
+    const answer = await fetch("/api/v1/upload/image", { method: "POST", body: form }).catch(() => null);
+    const body = await answer?.json().catch(() => null);
+    input.value = "";
+    if (!answer?.ok) return toast(body?.detail || say("failed"), { kind: "bad" });
+    field.value = `/logo/${body.id}`;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    return toast(say("done"));
   });
 }

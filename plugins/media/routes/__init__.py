@@ -2,11 +2,11 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from plugins.media.routes import files, library, tus
+from plugins.media.routes import files, library, logo, tus
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *files.UPLOADS,
     *tus.HANDLERS,
     *library.HANDLERS,
 )
-ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (files.read_file,)
+ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (files.read_file, *logo.HANDLERS)

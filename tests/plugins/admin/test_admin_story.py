@@ -2,10 +2,11 @@
 
 import re
 
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from kernel.testing import Person, School
 from tests.browser import browser, chromium  # noqa: F401 - fixtures
+from tests.plugins.media.conftest import picture
 from tests.plugins.portal.conftest import Site, site  # noqa: F401 - fixtures
 
 ENTRY_OF_CODES = 'a[href^="/redeem"], a[href*="/codes"]'
@@ -107,6 +108,18 @@ async def test_an_administrator_shapes_the_school(site: Site, school: School, op
     assert (
         await learner.evaluate("getComputedStyle(document.querySelector('.button.primary')).backgroundColor") != before
     )
+
+    # A picture becomes the logo once it is saved, and visitors see it.
+    await opened(page, "/admin/settings")
+    logo = FilePayload(name="logo.png", mimeType="image/png", buffer=picture())
+    await page.locator("[data-picture-of]").set_input_files([logo])
+    await expect(page.locator("[data-toasts]")).to_contain_text("It is uploaded.")
+    await page.locator("form[data-settings]").get_by_role("button", name="Save").click()
+    await expect(page.locator("[data-toasts]")).to_contain_text("Saved.")
+    visitor = await (await site.visit()).new_page()
+    await opened(visitor, "/")
+    shown = visitor.locator('.school img[src^="/logo/"]').first
+    assert await shown.evaluate("each => each.decode().then(() => each.naturalWidth > 0)")
 
     # What is wrong stands beside its field, and nothing typed is lost.
     await opened(page, "/admin/settings")
