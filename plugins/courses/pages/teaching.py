@@ -15,6 +15,7 @@ from plugins.courses.queries.categories import category_page
 from plugins.courses.queries.teaching import taught_page
 from plugins.courses.schemas.courses import Category
 from plugins.courses.schemas.texts import CourseStatus
+from plugins.media import api as media
 
 _ROWS = 25
 Words = Annotated[str, QueryParameter(max_length=100)]
@@ -27,7 +28,8 @@ async def own_courses(
     """Show one's own courses, those first that wait for their instructor."""
     words = q.strip()
     page = await taught_page(db, actor, words=words or None, status=status, limit=_ROWS, offset=offset)
-    return "courses/teach_courses.html", {"page": page, "words": words, "status": status}
+    most = media.most_bytes(db.tenant, "archive")
+    return "courses/teach_courses.html", {"page": page, "words": words, "status": status, "most_bytes": most}
 
 
 async def new_course(db: Db, actor: Actor) -> Shown:

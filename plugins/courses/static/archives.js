@@ -27,4 +27,17 @@ async function packed({ detail: { answer } }) {
   }
 }
 
+async function uploaded({ detail: { file, row } }) {
+  row.querySelector("[data-about]").textContent = say("unpacking");
+  try {
+    const { task_id: task } = await call("POST", "/api/v1/courses/import", { file_id: file.id });
+    const { course_id: course } = await resultOf(task);
+    location.assign(`/teach/courses/${course}/curriculum`);
+  } catch (problem) {
+    row.dataset.state = "failed";
+    row.querySelector("[data-about]").textContent = say("refused", { reason: problem.status === undefined ? problem.message : sentence(problem) });
+  }
+}
+
 document.addEventListener("course-packed", packed);
+document.addEventListener("upload:done", uploaded);

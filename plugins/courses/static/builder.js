@@ -3,7 +3,7 @@ import { call } from "../portal/api.js";
 import { lengthsFit, saveAll, tellState } from "../portal/autosave.js";
 import { mark, sentence } from "../portal/forms.js";
 import { reloadParts } from "../portal/parts.js";
-import { restore, snapshot, start as startReorder } from "../portal/reorder.js";
+import { restore, snapshot } from "../portal/reorder.js";
 import { openDialog, toast } from "../portal/ui.js";
 import { wordsOf } from "../portal/words.js";
 
@@ -249,5 +249,4 @@ root.addEventListener("reordered", reordered);
 addEventListener("popstate", () => choose("", { push: false }));
 root.addEventListener("autosaved", () => reloadParts(["tree"]));
 addEventListener("beforeunload", (event) => { if (orderBefore) event.preventDefault(); });
-if (!("fixed" in root.dataset)) startReorder(root, say);
 watchTasks();

@@ -9,6 +9,7 @@ export async function reloadParts(names, address = location.href) {
   if (fresh.includes(null)) return location.assign(address);
   const where = focused();
   names.forEach((name, place) => document.querySelector(`[data-part="${name}"]`)?.replaceWith(document.adoptNode(fresh[place])));
+  document.dispatchEvent(new CustomEvent("parts-drawn"));
   if (where) document.querySelector(where)?.focus();
 }
 

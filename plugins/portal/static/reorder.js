@@ -1,4 +1,6 @@
 // Putting things in order: by the grip with a pointer or with keys, by buttons, or into another list. docs/writing-pages.md
+import { wordsOf } from "./words.js";
+
 export function snapshot(root) {
   return [...root.querySelectorAll("[data-list]")].map((list) => [list, [...list.children]]);
 }
@@ -30,7 +32,8 @@ export function step(root, item, direction) {
   return true;
 }
 
-export function start(root, say) {
+function start(root) {
+  const say = wordsOf(root);
   let held = null;
   const tell = (what, item) => { root.querySelector("[data-live]").textContent = say(what, placeOf(item)); };
   const gripOf = (event) => event.target.closest?.("[data-grip]");
@@ -121,3 +124,5 @@ export function start(root, say) {
   root.addEventListener("click", clicked);
   root.addEventListener("pointerdown", grabbed);
 }
+
+for (const root of document.querySelectorAll("[data-reorder]")) start(root);
