@@ -14,9 +14,9 @@ _CHUNK = 65_536
 
 
 class Proxy:
-    """The connections that lead through, and what happens to them."""
+    """The connections that lead through, to a UNIX socket or a port of this machine, and what happens to them."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | int) -> None:
         self._target = target
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -48,7 +48,10 @@ class Proxy:
             writer.transport.abort()
             return
         try:
-            far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+            if isinstance(self._target, int):
+                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            else:
+                far_reader, far_writer = await asyncio.open_unix_connection(self._target)
         except OSError:
             writer.transport.abort()
             return

@@ -3,7 +3,6 @@
 const noteOf = (place) => ({ target: place.dataset.note, text: place.querySelector("textarea").value.trim() });
 const page = document.querySelector("[data-review]");
 const field = page?.querySelector("input[name=notes]");
-if (field) start();
 
 function start() {
   const places = [...page.querySelectorAll("[data-note]")];
@@ -38,3 +37,5 @@ function restore(key, places, reason) {
     place.open = true;
   }
 }
+
+if (field) start();

@@ -104,7 +104,7 @@ function rest(job, seconds) {
 
 async function sendRest(job) {
   const offset = (job.address && (await offsetOf(job))) ?? (await create(job));
-  job.sent = offset;
+  tell(job, { sent: offset });
   if (offset < job.total) await send(job, "PATCH", job.address, job.file.slice(offset), { "Tus-Resumable": "1.0.0", "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" }, offset);
   return (await call("GET", job.address)).file;
 }
