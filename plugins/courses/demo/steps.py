@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Uuid, bindparam, case, select, update
+from sqlalchemy import ColumnElement, DateTime, Uuid, bindparam, case, text, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from kernel import clock
@@ -38,17 +38,12 @@ from plugins.courses.schemas.curriculum import CreateSectionRequest, CreateVideo
 from plugins.courses.schemas.materials import CreateMaterialRequest
 from plugins.courses.schemas.reviewing import RejectRequest, ReviewNote
 from plugins.courses.schemas.reviews import CreateReviewRequest, ReplyRequest
-from plugins.courses.tables import Course, CourseEnrollment, CourseReview, CourseSection, CourseVideo, VideoProgress
+from plugins.courses.tables import Course, CourseEnrollment, CourseReview
 
 ADMIN = "admin@example.com"
 _BEGAN = bindparam("began", type_=DateTime(timezone=True))
 _ENDED = bindparam("ended", type_=DateTime(timezone=True))
 _STUDENT, _COURSE = bindparam("student", type_=Uuid), bindparam("course", type_=Uuid)
-_VIDEOS = (
-    select(CourseVideo.id)
-    .join(CourseSection, CourseSection.id == CourseVideo.section_id)
-    .where(CourseSection.course_id == _COURSE)
-)
 
 
 def _ended(moment: InstrumentedAttribute[datetime | None]) -> ColumnElement[datetime | None]:
@@ -64,11 +59,22 @@ _DATE_COURSE = (
 _DATE_STUDENT = (
     update(CourseEnrollment)
     .where(CourseEnrollment.user_id == _STUDENT, CourseEnrollment.course_id == _COURSE)
-    .values(created_at=_BEGAN, enrolled_at=_BEGAN, completed_at=_ended(CourseEnrollment.completed_at)),
-    update(VideoProgress)
-    .where(VideoProgress.user_id == _STUDENT, VideoProgress.video_id.in_(_VIDEOS))
-    .values(created_at=_BEGAN, completed_at=_ended(VideoProgress.completed_at)),
+    .values(created_at=_BEGAN, enrolled_at=_BEGAN, completed_at=_ended(CourseEnrollment.completed_at))
 )
+# When something was changed last is written by a trigger at each change, so these rows come anew.
+_DATE_PROGRESS = text("""
+    WITH gone AS (
+      DELETE FROM courses.video_progress AS progress
+      USING unnest(CAST(:videos AS uuid[]), CAST(:moments AS timestamptz[])) AS seen(video_id, moment)
+      WHERE progress.user_id = CAST(:student AS uuid) AND progress.video_id = seen.video_id
+      RETURNING progress.*, seen.moment
+    )
+    INSERT INTO courses.video_progress (tenant_id, id, created_at, updated_at, user_id, video_id, watched,
+      total_seconds, is_completed, last_position, completed_at)
+    SELECT tenant_id, id, moment, moment, user_id, video_id, watched, total_seconds, is_completed, last_position,
+      CASE WHEN is_completed THEN moment END
+    FROM gone
+""")
 _DATE_REVIEW = (
     update(CourseReview)
     .where(CourseReview.user_id == _STUDENT, CourseReview.course_id == _COURSE)
@@ -150,31 +156,36 @@ async def _attend(db: Db, instructor: Actor, plan: CoursePlan, course_id: UUID) 
     for each in attendances:
         student = students[each.email]
         await enrollments.enroll(db, student, course_id)
-        await _watch(db, student, course_id, each.seconds)
+        watched = await _watch(db, student, course_id, each.seconds)
         if each.seconds * 2 >= whole and (remark := next(remarks, None)):
             review = await reviews.write_review(
                 db, student, course_id, CreateReviewRequest(remark.rating, remark.comment)
             )
             if remark.reply:
                 await reviews.reply_to_review(db, instructor, review.id, ReplyRequest(remark.reply))
-        await _date(db, student, course_id, each)
+        await _date(db, student, course_id, each, watched)
 
 
-async def _watch(db: Db, student: Actor, course_id: UUID, left: int) -> None:
-    """Report so many seconds, from the first video on."""
+async def _watch(db: Db, student: Actor, course_id: UUID, left: int) -> list[UUID]:
+    """Report so many seconds, from the first video on; return which videos that were."""
+    watched = []
     for video in (await video_page(db, student, course_id, limit=100, offset=0)).items:
         seconds = min(left, video.duration_seconds)
         left -= seconds
         if seconds:
             report = ProgressRequest(position=seconds, ranges=[(0, seconds)], total_seconds=video.duration_seconds)
             await progress.report_progress(db, student, video.id, report)
+            watched.append(video.id)
+    return watched
 
 
-async def _date(db: Db, student: Actor, course_id: UUID, attendance: Attendance) -> None:
+async def _date(db: Db, student: Actor, course_id: UUID, attendance: Attendance, watched: list[UUID]) -> None:
+    """Set the days: of the enrolment, of the lessons one after the other, of what was said at the end."""
     began = clock.now() - timedelta(days=attendance.days_ago)
-    ended = began + timedelta(days=min(4.0, attendance.days_ago / 2))
-    for statement in _DATE_STUDENT:
-        await db.run(statement, student=student.id, course=course_id, began=began, ended=ended)
+    ended = began + timedelta(days=attendance.days)
+    await db.run(_DATE_STUDENT, student=student.id, course=course_id, began=began, ended=ended)
+    moments = [began + (ended - began) * number / len(watched) for number in range(1, len(watched) + 1)]
+    await db.run(_DATE_PROGRESS, student=student.id, videos=watched, moments=moments)
     await db.run(_DATE_REVIEW, student=student.id, course=course_id, ended=ended)
 
 
