@@ -71,9 +71,10 @@ class Step(NamedTuple):
 
 
 COURSE = (
-    Step("categories_create", "admin", lambda ids: {"name": "Wood"}, ["courses.course_categories.inserted"],
-         {"category_id": "id"}),
+    Step("categories_create", "admin", lambda ids: {"name": "Wood", "sort_order": 3},
+         ["courses.course_categories.inserted"], {"category_id": "id"}),
     Step("categories_update", "admin", lambda ids: {"name": "Timber"}, ["courses.course_categories.updated"]),
+    Step("categories_move", "admin", lambda ids: {"parent_id": None}, ["courses.course_categories.updated"]),
     Step("media_upload_video", "instructor", files=lambda: {"file": ("saw.mp4", MP4, "video/mp4")},
          leaves=["media.files.inserted"], keep={"lesson_id": "id"}),
     Step("media_upload_image", "student", files=lambda: {"file": ("me.png", picture(), "image/png")},

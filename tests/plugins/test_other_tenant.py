@@ -48,6 +48,7 @@ OWN_PATH: dict[str, Body] = {
     "auth_passkeys_delete": lambda ids: {"password": PASSWORD},
     "categories_get": NO_BODY,
     "categories_update": lambda ids: {"name": "Taken"},
+    "categories_move": lambda ids: {"parent_id": None},
     "categories_delete": NO_BODY,
     "courses_get": NO_BODY,
     "courses_analytics": NO_BODY,
@@ -144,7 +145,8 @@ REFUSED_AT_ALL = {
     "student": {
         "users_delete", "users_export", "users_invite", "users_update_file", "users_bulk",
         "users_reset_mfa", "users_sessions_of", "users_end_sessions_of",
-        "categories_create", "categories_update", "categories_delete", "courses_create", "courses_update",
+        "categories_create", "categories_update", "categories_move", "categories_delete", "courses_create",
+        "courses_update",
         "courses_delete", "courses_duplicate", "courses_export", "courses_import",
         "courses_publish", "courses_submit", "courses_withdraw", "courses_approve", "courses_reject",
         "courses_archive", "courses_feature", "courses_feature_no_more", "courses_order", "courses_students",

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, structs
-from sqlalchemy import Update, bindparam, delete, update
+from sqlalchemy import ARRAY, Integer, Update, Uuid, bindparam, column, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from kernel.auth import Actor
@@ -15,9 +15,14 @@ from kernel.errors import FieldError
 from kernel.ids import new_id
 from plugins.courses import rules
 from plugins.courses.actions.slugs import CATEGORY_NUMBER, take_slug
-from plugins.courses.errors import CategoryCycle, CategoryNotFound, SlugTaken
-from plugins.courses.queries.categories import category_by_id, parents_locked
-from plugins.courses.schemas.courses import Category, CreateCategoryRequest, UpdateCategoryRequest
+from plugins.courses.errors import CategoryCycle, CategoryNotFound, OrderStale, SlugTaken
+from plugins.courses.queries.categories import category_by_id, parents_locked, siblings
+from plugins.courses.schemas.courses import (
+    Category,
+    CreateCategoryRequest,
+    MoveCategoryRequest,
+    UpdateCategoryRequest,
+)
 from plugins.courses.tables import CourseCategory
 
 _COLUMNS = ("name", "description", "parent_id", "icon", "sort_order", "is_active")
@@ -28,6 +33,23 @@ _INSERT = (
     .returning(CourseCategory.id)
 )
 _DELETE = delete(CourseCategory).where(CourseCategory.id == bindparam("category"))
+
+
+_placed = (
+    func.unnest(bindparam("ids", type_=ARRAY(Uuid)), bindparam("places", type_=ARRAY(Integer)))
+    .table_valued(column("id", Uuid), column("place", Integer), name="placed")
+    .render_derived()
+)
+_PLACE = (
+    update(CourseCategory)
+    .where(CourseCategory.id == _placed.c.id, CourseCategory.sort_order != _placed.c.place)
+    .values(sort_order=_placed.c.place)
+)
+_REPARENT = (
+    update(CourseCategory)
+    .where(CourseCategory.id == bindparam("category", type_=Uuid))
+    .values(parent_id=bindparam("parent", type_=Uuid))
+)
 
 
 @cache
@@ -77,6 +99,30 @@ async def update_category(db: Db, actor: Actor, category_id: UUID, order: Update
     ):
         if changes and not await db.run(_update(frozenset(changes)), category=category_id, **changes):
             raise CategoryNotFound
+    return await category_by_id(db, actor, category_id)
+
+
+async def move_category(db: Db, actor: Actor, category_id: UUID, order: MoveCategoryRequest) -> Category:
+    """Put a category below another one, or below none, before one of those that stand there or behind them all.
+
+    Raises:
+        CategoryNotFound: It is not there, or its new parent is not.
+        CategoryCycle: The new parent stands below it.
+        OrderStale: That before which it shall stand is not there any more.
+    """
+    parents = await parents_locked(db)
+    if category_id not in parents or (order.parent_id is not None and order.parent_id not in parents):
+        raise CategoryNotFound
+    if rules.is_cycle(parents, category_id, order.parent_id):
+        raise CategoryCycle(errors=[FieldError("parent_id", CategoryCycle.title)])
+    beside = [each for each in await siblings(db, order.parent_id) if each != category_id]
+    if order.before_id is not None and order.before_id not in beside:
+        raise OrderStale(errors=[FieldError("before_id", "It does not stand there any more.")])
+    place = len(beside) if order.before_id is None else beside.index(order.before_id)
+    beside.insert(place, category_id)
+    if parents[category_id] != order.parent_id:
+        await db.run(_REPARENT, category=category_id, parent=order.parent_id)
+    await db.run(_PLACE, ids=beside, places=list(range(len(beside))))
     return await category_by_id(db, actor, category_id)
 
 

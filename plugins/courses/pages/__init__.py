@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plugins.courses.pages import (
+    all_courses,
     analytics,
     builder,
     catalogue,
+    categories,
     course_page,
     dashboards,
     learning,
@@ -17,10 +19,12 @@ from plugins.courses.pages import (
 )
 
 _AREAS: Sequence[Any] = (
+    all_courses,
     analytics,
     builder,
     catalogue,
     course_page,
+    categories,
     dashboards,
     learning,
     review_queue,

@@ -1,5 +1,6 @@
 """Reads of a course for whoever has it in their care: to teach it, to look after all of them, to decide about it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from kernel.routing import Page, rows_for
 from plugins.auth import api as auth
 from plugins.auth.api import UserRef
 from plugins.courses.errors import CourseNotFound
-from plugins.courses.permissions import REVIEW
+from plugins.courses.permissions import REVIEW, VIEW
 from plugins.courses.queries.cards import CARD_FROM
 from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.viewing import owned
@@ -65,6 +66,9 @@ _WAITING = (
     .limit(bindparam("limit", type_=Integer))
     .offset(bindparam("offset", type_=Integer))
 )
+
+
+_INSTRUCTORS = select(Course.instructor_id).where(owned()).distinct()
 
 
 class CourseInCare(Struct, frozen=True):
@@ -135,3 +139,13 @@ async def waiting_count(db: Db, actor: Actor) -> int:
     Needs: courses.course.review
     """
     return int(await db.value(_WAITING_COUNT, owner=actor.limited_to(REVIEW)))
+
+
+async def instructors_of_courses(db: Db, actor: Actor) -> Sequence[UserRef]:
+    """Return who teaches the courses in the actor's care, by name.
+
+    Needs: courses.course.view
+    """
+    ids = await db.values(_INSTRUCTORS, owner=actor.limited_to(VIEW))
+    people = (await auth.users_by_id(db, ids)).values()
+    return sorted(people, key=lambda each: (each.first_name.casefold(), each.last_name.casefold()))

@@ -1,9 +1,10 @@
 """Reads of categories."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Boolean, Integer, bindparam, func, or_, select
+from sqlalchemy import Boolean, Integer, Uuid, bindparam, func, or_, select
 
 from kernel.auth import Actor
 from kernel.db import Db
@@ -12,8 +13,9 @@ from plugins.courses.errors import CategoryNotFound
 from plugins.courses.permissions import EDIT_CATEGORIES
 from plugins.courses.queries.viewing import check_may_browse
 from plugins.courses.schemas.courses import Category
-from plugins.courses.tables import CourseCategory
+from plugins.courses.tables import Course, CourseCategory
 
+MOST_SHELVES = 500
 CATEGORY_COLUMNS = (
     CourseCategory.id,
     CourseCategory.name,
@@ -34,7 +36,26 @@ _PAGE = (
     .offset(bindparam("offset", type_=Integer))
 )
 _COUNT = select(func.count()).select_from(CourseCategory).where(_IS_SHOWN)
+_COURSES = (
+    select(func.count()).where(Course.category_id == CourseCategory.id).correlate(CourseCategory).scalar_subquery()
+)
+_SHELVES = (
+    select(*CATEGORY_COLUMNS, _COURSES.label("courses"))
+    .order_by(CourseCategory.sort_order, CourseCategory.name, CourseCategory.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+_SIBLINGS = (
+    select(CourseCategory.id)
+    .where(CourseCategory.parent_id.is_not_distinct_from(bindparam("parent", type_=Uuid)))
+    .order_by(CourseCategory.sort_order, CourseCategory.name, CourseCategory.id)
+)
 _PARENTS = select(CourseCategory.id, CourseCategory.parent_id).order_by(CourseCategory.id).with_for_update()
+
+
+class Shelf(Category, frozen=True):
+    """A category, and how many courses of any state stand directly in it."""
+
+    courses: int
 
 
 class CategoryParent(Struct, frozen=True):
@@ -69,3 +90,17 @@ async def category_by_id(db: Db, actor: Actor, category_id: UUID) -> Category:
 async def parents_locked(db: Db) -> dict[UUID, UUID | None]:
     """Return the parent of every category, and let nobody else move one before this transaction ends."""
     return {row.id: row.parent_id for row in await db.rows(CategoryParent, _PARENTS)}
+
+
+async def shelves(db: Db, actor: Actor) -> Sequence[Shelf]:
+    """Return all categories, the hidden ones too, in the order of siblings; whoever shows them makes the tree.
+
+    Needs: courses.category.edit
+    """
+    actor.reach(EDIT_CATEGORIES)
+    return await db.rows(Shelf, _SHELVES, limit=MOST_SHELVES)
+
+
+async def siblings(db: Db, parent_id: UUID | None) -> list[UUID]:
+    """Return what stands directly below a category, or below none, in its order."""
+    return list(await db.values(_SIBLINGS, parent=parent_id))

@@ -12,7 +12,7 @@ from kernel.routing import Limit, Offset, Page
 from plugins.courses.actions import categories
 from plugins.courses.permissions import EDIT_CATEGORIES
 from plugins.courses.queries.categories import category_by_id, category_page
-from plugins.courses.schemas.courses import Category, CreateCategoryRequest, UpdateCategoryRequest
+from plugins.courses.schemas.courses import Category, CreateCategoryRequest, MoveCategoryRequest, UpdateCategoryRequest
 
 
 @get("/categories", guards=[public], opt=reads_only(), operation_id="categories_list")
@@ -39,6 +39,17 @@ async def update_category(db: Db, actor: Actor, category_id: UUID, data: UpdateC
     return await categories.update_category(db, actor, category_id, data)
 
 
+@post(
+    "/categories/{category_id:uuid}/move",
+    status_code=200,
+    guards=[requires(EDIT_CATEGORIES)],
+    operation_id="categories_move",
+)
+async def move_category(db: Db, actor: Actor, category_id: UUID, data: MoveCategoryRequest) -> Category:
+    """Put a category at another place in the tree."""
+    return await categories.move_category(db, actor, category_id, data)
+
+
 @delete("/categories/{category_id:uuid}", guards=[requires(EDIT_CATEGORIES)], operation_id="categories_delete")
 async def delete_category(db: Db, category_id: UUID) -> None:
     """Remove a category; its courses stay, without one."""
@@ -50,5 +61,6 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     get_category,
     create_category,
     update_category,
+    move_category,
     delete_category,
 )

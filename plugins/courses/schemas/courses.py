@@ -50,6 +50,13 @@ class UpdateCategoryRequest(Body, frozen=True, kw_only=True):
     is_active: bool | UnsetType = UNSET
 
 
+class MoveCategoryRequest(Body, frozen=True, kw_only=True):
+    """Where a category shall stand: below which one, or none; before which one, or last."""
+
+    parent_id: UUID | None
+    before_id: UUID | None = None
+
+
 class Category(Struct, frozen=True):
     """A category."""
 

@@ -22,6 +22,7 @@ DOORS: tuple[tuple[str, str, Any, str], ...] = (
     ("GET", "/categories/{category}", None, "401 200 200 200 200 200 404"),
     ("POST", "/categories", {"name": "New"}, "401 403 403 403 403 201 201"),
     ("PATCH", "/categories/{category}", {"icon": "x"}, "401 403 403 403 403 200 404"),
+    ("POST", "/categories/{category}/move", {"parent_id": None}, "401 403 403 403 403 200 404"),
     ("DELETE", "/categories/{gone_category}", None, "401 403 403 403 403 204 404"),
     ("GET", "/courses", None, "401 200 200 200 200 200 200"),
     ("GET", "/courses?mine=true", None, "401 200 200 200 200 200 200"),

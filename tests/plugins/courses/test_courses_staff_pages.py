@@ -11,6 +11,8 @@ from tests.plugins.portal.test_portal_pages import open_page
 DOORS = (
     ("/admin/review", "302 403 403 403 200 200"),
     ("/admin/review/{course}", "302 403 403 403 200 404"),
+    ("/admin/courses", "302 403 403 403 200 200"),
+    ("/admin/categories", "302 403 403 403 200 200"),
     ("/teach/reviews", "302 403 200 200 200 200"),
     ("/teach/students", "302 403 200 200 200 200"),
     ("/teach/analytics", "302 403 200 200 200 200"),
@@ -133,15 +135,81 @@ async def test_analytics_say_what_the_api_says(school: School, student: Person, 
     assert "1 enrolment." in page
     every = (await open_page(instructor.client, "/teach/analytics?days=90")).text
     assert "Watched: 1 h 0 min." in every
-    assert '<td class="end" data-label="Watch time">1 h 0 min</td>' in every
+    assert 'class="end" data-label="Watch time"><span class="text">1 h 0 min</span></td>' in every
     assert (await open_page(instructor.client, "/teach/analytics?days=5")).status_code == 400
+
+
+async def test_all_courses_are_found_whatever_their_state(school: School, instructor: Person) -> None:
+    admin = await school.person("admin")
+    assert "No course yet" in (await open_page(admin.client, "/admin/courses")).text
+    shelf = await ask(admin, "POST", "/categories", status=201, json={"name": "Wood"})
+    await draft(instructor, title="Draft of <i>chairs", category_id=shelf["id"])
+    await published(await school.person("instructor"), title="Open tables")
+    every = (await open_page(admin.client, "/admin/courses")).text
+    assert "Draft of &lt;i&gt;chairs" in every
+    assert "Open tables" in every
+    assert "/feature" in every
+    for query, found, other in (
+        ("status=draft", "Draft of", "Open tables"),
+        ("status=published", "Open tables", "Draft of"),
+        (f"instructor={instructor.id}", "Draft of", "Open tables"),
+        (f"category={shelf['id']}", "Draft of", "Open tables"),
+        ("q=tables&sort=title", "Open tables", "Draft of"),
+    ):
+        page = (await open_page(admin.client, f"/admin/courses?{query}")).text
+        assert found in page, query
+        assert other not in page, query
+    assert "No course fits" in (await open_page(admin.client, "/admin/courses?status=archived")).text
+    # The API's list is as it was: without a state, what is published.
+    assert (await ask(admin, "GET", "/courses"))["total"] == 1
+
+
+async def test_categories_are_moved_one_place_at_a_time(school: School) -> None:
+    admin = await school.person("admin")
+    assert "No category yet" in (await open_page(admin.client, "/admin/categories")).text
+    ids = {}
+    for name in ("One", "Two", "Three"):
+        ids[name] = (await ask(admin, "POST", "/categories", status=201, json={"name": name}))["id"]
+
+    async def move(name: str, parent: str | None, before: str | None, *, status: int = 200) -> None:
+        order = {"parent_id": parent and ids[parent], "before_id": before and ids[before]}
+        await ask(admin, "POST", f"/categories/{ids[name]}/move", status=status, json=order)
+
+    async def tree() -> list[tuple[str, str | None]]:
+        names = {value: name for name, value in ids.items()}
+        items = (await ask(admin, "GET", "/categories"))["items"]
+        return [(each["name"], names.get(each["parent_id"])) for each in items]
+
+    await move("Three", None, "One")
+    assert [name for name, _ in await tree()] == ["Three", "One", "Two"]
+    await move("Three", None, None)
+    await move("Two", "One", None)
+    assert set(await tree()) == {("One", None), ("Two", "One"), ("Three", None)}
+    page = (await open_page(admin.client, f"/admin/categories?moved={ids['Two']}&by=in")).text
+    assert page.index(">One</b>") < page.index(">Two</b>") < page.index(">Three</b>")
+    assert "branch d1" in page
+    # It cannot go further in, so the focus stands on the way out.
+    assert page.count(" autofocus>") == 1
+    assert page.index(" autofocus>") < page.index("Move “Two” further out")
+    await move("One", "Two", None, status=409)
+    await move("Three", None, "Two", status=409)
+    await move("Two", None, "Three")
+    assert [name for name, _ in await tree()] == ["One", "Two", "Three"]
 
 
 async def test_many_cost_as_many_queries_as_one(
     school: School, instructor: Person, query_count: Callable[[], int]
 ) -> None:
     admin = await school.person("admin")
-    pages = ("/teach/students", "/teach/reviews?waiting=false", "/teach/analytics", "/admin/review", "/dashboard")
+    pages = (
+        "/teach/students",
+        "/teach/reviews?waiting=false",
+        "/teach/analytics",
+        "/admin/review",
+        "/dashboard",
+        "/admin/courses",
+        "/admin/categories",
+    )
 
     async def costs() -> list[int]:
         found = []

@@ -67,6 +67,8 @@ ROWS = (
     Row("course-reviews-open", "/courses/{course}/reviews", "student"),
     Row("course-draft", "/courses/{draft_slug}/curriculum", "instructor"),
     Row("instructor", "/instructors/{instructor}", "student"),
+    Row("all-courses", "/admin/courses", "admin"),
+    Row("categories", "/admin/categories", "admin"),
     Row("review-queue", "/admin/review", "admin"),
     Row("review-course", "/admin/review/{submitted}", "admin"),
     Row("reviews", "/teach/reviews?waiting=false", "instructor"),
