@@ -113,5 +113,5 @@ async def tell_owner(db: Db, event: CodeWasPaused) -> None:
     course = (await courses.courses_by_id(db, [event.course_id])).get(event.course_id)
     if course is None or event.instructor_id is None:
         return
-    link = db.tenant.url(f"/access-codes/{event.code_id}")
+    link = db.tenant.url(f"/teach/codes/{event.code_id}")
     await auth.tell(db, event.instructor_id, CODE_PAUSED, course=course.title, link=link)

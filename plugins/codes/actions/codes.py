@@ -28,6 +28,7 @@ from plugins.codes.events import CodesGenerated
 from plugins.codes.permissions import GENERATE, UPDATE
 from plugins.codes.queries import cards
 from plugins.codes.queries.filters import lookup_text
+from plugins.codes.queries.on_pages import course_for_codes
 from plugins.codes.schemas import CodeCard, CodeDetails, CodeKind, GeneratedBatch, GenerateRequest, UpdateRequest
 from plugins.codes.tables import AccessCode, CodeBatch
 from plugins.courses import api as courses
@@ -176,9 +177,7 @@ async def _target(db: Db, actor: Actor, order: GenerateRequest) -> Target:
             raise courses.VideoNotFound
         return Target("video", video.course_id, video.id, video.instructor_id)
     if order.course_id is not None and order.video_id is None:
-        course = await courses.course_for_codes(db, order.course_id)
-        if owner not in (None, course.instructor_id):
-            raise courses.CourseNotFound
+        course = await course_for_codes(db, actor, order.course_id)
         return Target("course", course.id, None, course.instructor_id)
     raise TermsInvalid(errors=[FieldError("course_id", "Give either course_id or video_id.")])
 

@@ -1,22 +1,21 @@
 """Codes as documents: tables for spreadsheets, and sheets of cards. Each export stands in the audit log."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from anyio import to_process, to_thread
 from msgspec import Struct
 
 from kernel.audit import note
 from kernel.auth import Actor
-from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
 from kernel.spreadsheets import Cell, csv_lines, xlsx_book
 from kernel.tenancy import Tenant
 from plugins.codes.errors import ExportTooLarge
+from plugins.codes.printed import note_of, printed_card
 from plugins.codes.queries.exported import exported_codes, found_codes
 from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.schemas import ExportedCode, ExportFormat
-from plugins.codes.sheets import MOST_CARDS, Card, card_sheet
+from plugins.codes.sheets import MOST_CARDS, card_sheet
 
 MOST_CODES = 10_000
 _COLUMNS = ExportedCode.__struct_fields__
@@ -24,22 +23,6 @@ _CONTENT_TYPES = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pdf": "application/pdf",
-}
-
-
-class Words(Struct, frozen=True):
-    """What a card says of its code's terms, in one language."""
-
-    until: str
-    once: str
-    uses: str
-    access_days: str
-    between: str = ", "
-
-
-_WORDS = {
-    "en": Words("Until {}", "Can be used once", "Uses: {}", "Days of access: {}"),
-    "ar": Words("صالح حتى {}", "يُستخدم مرة واحدة", "عدد الاستخدامات: {}", "أيام الوصول: {}", "، "),
 }
 
 
@@ -81,11 +64,9 @@ async def _written(tenant: Tenant, kind: ExportFormat, codes: list[ExportedCode]
     if kind == "xlsx":
         rows = [_cells(code) for code in codes]
         return await to_process.run_sync(xlsx_book, "Access codes", _COLUMNS, rows)
-    general = tenant.setting(GENERAL, GeneralSettings)
-    school = general.name or tenant.name
     # On a card whose text is forgotten nothing would stand.
     known = [code for code in codes if code.code]
-    cards = [Card(school, code.video or code.course, code.code, code.address, _note(code, general)) for code in known]
+    cards = [printed_card(tenant, code.video or code.course, code.code, note_of(tenant, code)) for code in known]
     return await to_process.run_sync(card_sheet, cards)
 
 
@@ -105,17 +86,3 @@ def _cell(value: object) -> Cell:
 
 def _text(cell: Cell) -> str:
     return "" if cell is None else str(cell)
-
-
-def _note(code: ExportedCode, general: GeneralSettings) -> str:
-    words = _WORDS.get(general.locale.partition("-")[0], _WORDS["en"])
-    notes = []
-    if code.expires_at is not None:
-        day = code.expires_at.astimezone(ZoneInfo(general.timezone)).date()
-        # The mark keeps a day's numbers in their order among letters that run from right to left.
-        notes.append(words.until.format(f"\N{LEFT-TO-RIGHT MARK}{day}"))
-    if code.max_uses is not None:
-        notes.append(words.once if code.max_uses == 1 else words.uses.format(code.max_uses))
-    if code.access_days is not None:
-        notes.append(words.access_days.format(code.access_days))
-    return words.between.join(notes)

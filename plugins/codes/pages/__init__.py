@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plugins.codes.pages import redeeming
+from plugins.codes.pages import attempts, batches, making, parts, redeeming
 
-PAGES: Sequence[Mapping[str, Any]] = redeeming.PAGES
-NAVIGATION: Sequence[Mapping[str, Any]] = redeeming.NAVIGATION
-SLOTS: Sequence[Mapping[str, Any]] = redeeming.SLOTS
+PAGES: Sequence[Mapping[str, Any]] = (*redeeming.PAGES, *batches.PAGES, *making.PAGES, *attempts.PAGES)
+NAVIGATION: Sequence[Mapping[str, Any]] = (*redeeming.NAVIGATION, *batches.NAVIGATION)
+SLOTS: Sequence[Mapping[str, Any]] = (*redeeming.SLOTS, *parts.SLOTS)

@@ -113,7 +113,7 @@ async def access_codes(db: Db, actor: Actor, wanted: CodeFilter, *, limit: int, 
     names, given = narrowed(db, actor, wanted)
     rows, count = _page(names)
     # What is looked for differs each time; and the states change with the moment.
-    is_special = wanted.q is not None or wanted.state is not None
+    is_special = any(each is not None for each in (wanted.q, wanted.state, wanted.is_open))
     total = await db.value(count, **given) if is_special else await total_of(db, count, given)
     given["now"] = clock.now()
     cards = await db.rows(CodeCard, rows, limit=rows_for(limit), offset=offset, **given)

@@ -13,6 +13,7 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.keys import Keyring
 from kernel.tenancy import Tenant
+from plugins.codes.printed import redeem_address
 from plugins.codes.queries.cards import CARD, decrypted
 from plugins.codes.queries.filters import CodeFilter, conditions, narrowed
 from plugins.codes.schemas import CodeCard, ExportedCode
@@ -77,6 +78,5 @@ def _exported(keyring: Keyring, tenant: Tenant, found: Found, sealed: CodeCard) 
         expires_at=card.expires_at,
         access_days=card.access_days,
         created_at=card.created_at,
-        # Behind the hash, where no server and no log sees it.
-        address=tenant.url(f"/redeem#code={card.code}") if card.code else "",
+        address=redeem_address(tenant, card.code) if card.code else "",
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     ColumnElement,
     DateTime,
     LargeBinary,
@@ -52,6 +53,7 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "batch_id": AccessCode.batch_id == bindparam("batch_id"),
     "is_active": AccessCode.is_active == bindparam("is_active"),
     "state": STATE.element == bindparam("state", type_=Text),
+    "is_open": bindparam("is_open", type_=Boolean) == STATE.element.in_((_word("unused"), _word("used"))),
     "q": or_(
         func.strpos(func.lower(AccessCode.label), func.lower(_TEXT)) > 0,
         bindparam("email", type_=Text) == any_(AccessCode.allowed_emails),
@@ -68,6 +70,8 @@ class CodeFilter(Struct, frozen=True, kw_only=True):
     batch_id: UUID | None = None
     is_active: bool | None = None
     state: CodeState | None = None
+    is_open: bool | None = None
+    """Whether it can be redeemed at this moment."""
     q: str | None = None
     """A part of the label, a whole code, or an address that the code is bound to."""
 
@@ -94,7 +98,7 @@ def narrowed(db: Db, actor: Actor, wanted: CodeFilter) -> tuple[tuple[str, ...],
         code = rules.normalise(wanted.q)
         given["email"] = normalised(wanted.q)
         given["lookups"] = [] if code is None else lookups(db, code)
-    if wanted.state is not None:
+    if wanted.state is not None or wanted.is_open is not None:
         given["now"] = clock.now()
     return names, given
 

@@ -43,6 +43,7 @@ function valueOf(field) {
     case "bool": return text === "true";
     case "json": return text === "" ? null : JSON.parse(text);
     case "list": return text.split(/[\n,]/).map((each) => each.trim()).filter(Boolean);
+    case "day_end": return text === "" ? null : new Date(`${text}T23:59:59`).toISOString();
     case "instant": return text === "" ? null : new Date(text).toISOString();
     case "length": return secondsOf(western(text));
     case "digits": return western(text).replace(/\s/g, "");

@@ -1,0 +1,59 @@
+"""The pages on which codes are made and printed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from msgspec import structs
+
+from kernel.auth import Actor
+from kernel.db import Db
+from kernel.routing import Offset
+from plugins.codes import paper
+from plugins.codes.pages.areas import Shown, at_both
+from plugins.codes.permissions import GENERATE, VIEW
+from plugins.codes.printed import card_words, note_of, printed_card, redeem_address
+from plugins.codes.queries import batches, cards
+from plugins.codes.queries.filters import CodeFilter
+from plugins.codes.queries.on_pages import course_for_codes
+
+_PER_SHEET = paper.COLUMNS * paper.ROWS
+_AT_ONCE = 100
+_EXAMPLE = "ABCD-EFGH-JKLM"
+
+
+async def new_codes(db: Db, actor: Actor, course_id: UUID | None = None) -> Shown:
+    """Show what codes can be made, and how a card of them looks."""
+    width, outline = paper.outline(redeem_address(db.tenant, _EXAMPLE))
+    values = {
+        "course": await course_for_codes(db, actor, course_id) if course_id else None,
+        "makes_all": actor.scope(GENERATE) == "any",
+        "card": printed_card(db.tenant, "", _EXAMPLE, ""),
+        "card_words": structs.asdict(card_words(db.tenant)),
+        "place": paper.shown_place(redeem_address(db.tenant, "")),
+        "qr": (width, outline),
+    }
+    return "codes/new.html", values
+
+
+async def print_batch(db: Db, actor: Actor, batch_id: UUID, offset: Offset = 0) -> Shown:
+    """Show the cards of those codes of a batch that can be used, as they are printed."""
+    batch = (await batches.batch(db, actor, batch_id, days=1)).batch
+    wanted = CodeFilter(batch_id=batch_id, is_open=True)
+    page = await cards.access_codes(db, actor, wanted, limit=_AT_ONCE, offset=offset)
+    title = batch.video_title or batch.course_title
+    printed = [printed_card(db.tenant, title, each.code, note_of(db.tenant, each)) for each in page.items if each.code]
+    faces = [(card, *paper.outline(card.address)) for card in printed]
+    values = {
+        "batch": batch,
+        "page": page,
+        "sheets": [faces[start : start + _PER_SHEET] for start in range(0, len(faces), _PER_SHEET)],
+        "place": paper.shown_place(redeem_address(db.tenant, "")),
+    }
+    return "codes/print.html", values
+
+
+PAGES: Sequence[Mapping[str, Any]] = (
+    *at_both("/new", new_codes, GENERATE),
+    *at_both("/batches/{batch_id:uuid}/print", print_batch, VIEW),
+)
