@@ -12,21 +12,13 @@ from sqlalchemy import Uuid, bindparam, case, func, select
 from kernel.auth import Actor
 from kernel.db import Db
 from plugins.auth import api as auth
-from plugins.courses.queries.viewing import HOLDS_PLACE, status_now
+from plugins.courses.queries.own_courses import learning_totals
+from plugins.courses.queries.viewing import status_now
 from plugins.courses.schemas.texts import EnrollmentStatus
-from plugins.courses.tables import Course, CourseEnrollment, VideoProgress
+from plugins.courses.tables import Course, CourseEnrollment
 
 _MOST_COURSES = 100
 _USER = bindparam("user", type_=Uuid)
-_TOTALS = select(
-    func.count(case((HOLDS_PLACE, 1))).label("total_courses"),
-    func.count(case((status_now() == "completed", 1))).label("completed_courses"),
-    func.coalesce(
-        select(func.sum(VideoProgress.watched_seconds)).where(VideoProgress.user_id == _USER).scalar_subquery(), 0
-    ).label("watched_seconds"),
-    func.coalesce(func.round(func.avg(case((HOLDS_PLACE, CourseEnrollment.progress))), 2), 0).label("overall_progress"),
-    func.count().label("enrollments"),
-).where(CourseEnrollment.user_id == _USER)
 _ENROLLMENTS = (
     select(
         CourseEnrollment.course_id,
@@ -82,17 +74,9 @@ class Teaching(Struct, frozen=True):
     rating: float
 
 
-class _Totals(Struct, frozen=True):
-    total_courses: int
-    completed_courses: int
-    watched_seconds: int
-    overall_progress: float
-    enrollments: int
-
-
 async def _learning(db: Db, _actor: Actor, user_id: UUID) -> Learning | None:
-    totals = await db.row(_Totals, _TOTALS, user=user_id)
-    if totals is None or not totals.enrollments:
+    totals = await learning_totals(db, user_id)
+    if not totals.enrollments:
         return None
     return Learning(
         totals.total_courses,

@@ -6,13 +6,14 @@ from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ARRAY, Integer, Text, and_, any_, bindparam, false, func, select, true
+from sqlalchemy import ARRAY, Integer, Text, Uuid, and_, any_, bindparam, case, false, func, select, true
 
 from kernel.auth import Actor
 from kernel.db import Db
+from plugins.courses.queries.catalogue import IS_OPEN
 from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.videos import IN_CURRICULUM, OWN_PROGRESS
-from plugins.courses.queries.viewing import VIEWER, status_now
+from plugins.courses.queries.viewing import HOLDS_PLACE, VIEWER, status_now
 from plugins.courses.schemas.texts import EnrollmentStatus
 from plugins.courses.tables import Course, CourseCategory, CourseEnrollment, CourseSection, CourseVideo, VideoProgress
 
@@ -91,6 +92,7 @@ _OWN = (
         COVER_URL,
         Course.category_id,
         CourseCategory.slug.label("category_slug"),
+        and_(Course.status == "published", IS_OPEN).label("is_open"),
         _MINE.c.status,
         _MINE.c.progress,
         _MINE.c.enrolled_at,
@@ -113,11 +115,18 @@ _OWN = (
     .limit(_LIMIT)
     .offset(_OFFSET)
 )
-_COUNTS = (
-    select(status_now().label("status"), func.count().label("count"))
-    .where(CourseEnrollment.user_id == VIEWER)
-    .group_by(status_now())
-)
+_STANDING = select(status_now().label("status")).where(CourseEnrollment.user_id == VIEWER).subquery("standing")
+_COUNTS = select(_STANDING.c.status, func.count().label("count")).group_by(_STANDING.c.status)
+_USER = bindparam("user", type_=Uuid)
+_TOTALS = select(
+    func.count(case((HOLDS_PLACE, 1))).label("total_courses"),
+    func.count(case((status_now() == "completed", 1))).label("completed_courses"),
+    func.coalesce(
+        select(func.sum(VideoProgress.watched_seconds)).where(VideoProgress.user_id == _USER).scalar_subquery(), 0
+    ).label("watched_seconds"),
+    func.coalesce(func.round(func.avg(case((HOLDS_PLACE, CourseEnrollment.progress))), 2), 0).label("overall_progress"),
+    func.count().label("enrollments"),
+).where(CourseEnrollment.user_id == _USER)
 _RECENT = (
     select(
         CourseVideo.id,
@@ -153,6 +162,8 @@ class OwnCourse(Struct, frozen=True):
     thumbnail_url: str | None
     category_id: UUID | None
     category_slug: str | None
+    is_open: bool
+    """Whether one may come back without a code."""
     status: EnrollmentStatus
     progress: float
     enrolled_at: datetime
@@ -170,6 +181,16 @@ class OwnCourse(Struct, frozen=True):
     def seconds_left(self) -> int:
         """How much of the next lesson is still to be watched."""
         return max((self.duration_seconds or 0) - (self.last_position or 0), 0)
+
+
+class LearningTotals(Struct, frozen=True):
+    """How much somebody learns; `enrollments` counts those that are over too."""
+
+    total_courses: int
+    completed_courses: int
+    watched_seconds: int
+    overall_progress: float
+    enrollments: int
 
 
 class StatusCount(Struct, frozen=True):
@@ -214,6 +235,12 @@ async def own_course_counts(db: Db, actor: Actor) -> dict[State, int]:
     """Return how many courses of the actor's are in each state."""
     counts = {row.status: row.count for row in await db.rows(StatusCount, _COUNTS, viewer=actor.id)}
     return {state: sum(counts.get(each, 0) for each in statuses) for state, statuses in STATES.items()}
+
+
+async def learning_totals(db: Db, user_id: UUID) -> LearningTotals:
+    """Return how much somebody learns, for whoever may see it."""
+    totals = await db.row(LearningTotals, _TOTALS, user=user_id)
+    return totals or LearningTotals(0, 0, 0, 0, 0)
 
 
 async def recent_lessons(db: Db, actor: Actor, *, limit: int) -> list[RecentLesson]:

@@ -117,7 +117,7 @@ async def test_curriculum_says_what_keeps_each_lesson_locked(instructor: Person,
     await watch(student, course.videos[1], (0, 446), position=446, total=446)
     own = await seen(student, path)
     assert (own.count(">Preview<"), own.count("Opens when"), own.count("Opens with a code")) == (0, 0, 1)
-    assert own.count('<span class="about">Done</span>') == 1
+    assert own.count('<span class="about">Watched to the end</span>') == 1
 
 
 async def test_reviews_are_read_written_and_changed(

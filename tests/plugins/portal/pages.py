@@ -67,6 +67,8 @@ ROWS = (
     Row("lesson-to-enrol", "/learn/{open_course}", "student"),
     Row("lesson-of-a-draft", "/learn/{draft_slug}", "instructor"),
     Row("course-materials", "/learn/{course}/materials", "student"),
+    Row("my-courses", "/my/courses", "student"),
+    Row("my-courses-left", "/my/courses?show=left", "student"),
     Row("course", "/courses/{open_course}", "student"),
     Row("course-own", "/courses/{course}", "student"),
     Row("course-code", "/courses/{locked_course}", "student"),
