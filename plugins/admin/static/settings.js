@@ -29,6 +29,8 @@ for (const swatch of document.querySelectorAll("[data-colour-of]")) {
 for (const form of document.querySelectorAll("[data-new-entry]")) {
   const prefix = `${form.dataset.newEntry}.`;
   const fields = [...form.elements].filter((each) => each.name.startsWith(`${prefix}*.`));
+  // Sent also where nothing else is: then the API says what a new entry needs.
+  fields[0].dataset.always = "";
   const paths = fields.map((each) => each.name.slice(prefix.length + 2));
   form.querySelector("[data-entry-name]").addEventListener("input", (event) => {
     const name = event.target.value.trim() || "*";

@@ -11,7 +11,7 @@ function line(name, reason) {
   const item = document.createElement("li");
   const about = document.createElement("span");
   Object.assign(about, { className: "about", dir: "auto", textContent: reason || "" });
-  item.append(name, about);
+  item.append(form.querySelector(`[value="${name}"]`)?.closest("li")?.querySelector("label b")?.textContent || name, about);
   return item;
 }
 

@@ -52,7 +52,7 @@ async def test_an_administrator_looks_after_people(site: Site, school: School, a
 
     # The filters stand in the address and can be taken away one by one.
     await opened(page, "/admin/users")
-    await page.get_by_label("Role").select_option("student")
+    await page.get_by_role("search").get_by_label("Role").select_option("student")
     await page.wait_for_url("**/admin/users?*role=student*")
     await page.wait_for_selector("html[data-ready]")
     await expect(page.get_by_text(admin.email)).to_have_count(0)
@@ -182,3 +182,71 @@ async def test_a_mail_is_said_in_the_schools_own_words(site: Site, school: Schoo
     await page.get_by_role("button", name="Give up my words").click()
     await expect(page.get_by_text("As it comes", exact=True)).to_be_visible()
     assert not (await admin.get("/mail-templates/auth.invitation")).json()["is_changed"]
+
+
+async def test_an_operator_makes_a_tenant_and_takes_it_away(site: Site, school: School, operator: Person) -> None:  # noqa: F811
+    slug = f"north-{school.tenant.slug[-8:]}"
+    page = await (await site.visit(person=operator)).new_page()
+    await opened(page, "/admin/tenants/new")
+    await page.get_by_label("Name of the school").fill("North School")
+    await page.get_by_label("Short name").fill("North!")
+    await page.get_by_label("Hosts").fill(f"{slug}.test")
+    for label, text in (("First name", "Noor"), ("Last name", "Haddad"), ("E-mail", f"noor@{slug}.test")):
+        await page.locator("main").get_by_label(label).fill(text)
+    await page.get_by_role("button", name="Make the tenant").click()
+    await expect(page.locator("#slug-error")).to_contain_text("small letters")
+    await expect(page.get_by_label("Name of the school")).to_have_value("North School")
+    await page.get_by_label("Short name").fill(slug)
+    await page.get_by_role("button", name="Make the tenant").click()
+    await page.wait_for_url(re.compile("/admin/tenants/[0-9a-f-]{36}$"))
+    await page.wait_for_selector("html[data-ready]")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("North School")
+
+    # Plugins are switched for it alone.
+    await page.get_by_role("switch", name="Codes").uncheck()
+    await page.get_by_role("button", name="See what changes").click()
+    await page.get_by_role("dialog", name="Switch plugins?").get_by_role("button", name="Switch").click()
+    await expect(page.locator("[data-toasts]")).to_contain_text("Saved.")
+    await expect(page.get_by_role("switch", name="Codes")).not_to_be_checked()
+    made = (await operator.get(f"/tenants/{page.url.rpartition('/')[2]}")).json()
+    assert "codes" not in made["plugins"]
+
+    # Only what is disabled can be erased, and only by who types its name.
+    await page.get_by_role("button", name="Disable").click()
+    await page.get_by_role("alertdialog").get_by_role("button", name="Disable").click()
+    await expect(page.get_by_text("Disabled", exact=True).first).to_be_visible()
+    await page.get_by_role("button", name="Erase").click()
+    erasing = page.get_by_role("alertdialog", name="Erase North School?")
+    await erasing.get_by_role("textbox").fill("south")
+    await erasing.get_by_role("button", name="Erase").click()
+    await expect(erasing.get_by_text("This is not the same text.")).to_be_visible()
+    await erasing.get_by_role("textbox").fill(slug)
+    await erasing.get_by_role("button", name="Erase").click()
+    await page.wait_for_url("**/admin/tasks")
+    await page.wait_for_selector("html[data-ready]")
+    await expect(page.get_by_text("admin.erase_tenant").first).to_be_visible()
+    assert await page.locator("[data-under-way]").count() == 1
+    await school.settle()
+    await expect(page.locator("[data-under-way]")).to_have_count(0, timeout=10_000)
+    assert (await operator.get(f"/tenants/{made['id']}")).status_code == 404
+
+
+async def test_another_sign_in_is_added_and_removed(site: Site, admin: Person) -> None:  # noqa: F811
+    page = await (await site.visit(person=admin)).new_page()
+    await opened(page, "/admin/settings/auth")
+    await page.locator("summary", has_text="Add").click()
+    form = page.locator("form[data-new-entry]")
+    await form.get_by_label("Short name").fill("google")
+    await form.get_by_role("button", name="Add").click()
+    await expect(form.locator("[data-summary]")).to_contain_text("needs its issuer")
+    for name, text in (("issuer", "https://accounts.example"), ("client_id", "us"), ("client_secret", "the-word")):
+        await form.locator(f'[name="auth.providers.google.{name}"]').fill(text)
+    await form.get_by_role("button", name="Add").click()
+    await expect(page.locator("[data-toasts]")).to_contain_text("Saved.")
+    kept = (await admin.get("/settings?category=auth")).json()["auth"]["providers"]["google"]
+    assert (kept["issuer"], kept["client_secret"]) == ("https://accounts.example", "***")
+    assert "the-word" not in await page.content()
+    await page.get_by_role("button", name="Remove").click()
+    await page.get_by_role("alertdialog", name="Remove google?").get_by_role("button", name="Remove").click()
+    await expect(page.locator("[data-toasts]")).to_contain_text("Removed")
+    assert (await admin.get("/settings?category=auth")).json()["auth"]["providers"] == {}
