@@ -28,6 +28,8 @@ PATH = "/teach/courses/{course_id:uuid}"
 _ACCESS_FIELDS = frozenset({"price", "is_free", "requires_code", "max_students"})
 Opened = Annotated[str, QueryParameter(name="open", max_length=60)]
 Shown = tuple[str, Mapping[str, Any]]
+Chosen = tuple[str, Any]
+"""A section, a video or a material: its kind, and what is known of it."""
 
 
 async def curriculum(db: Db, actor: Actor, course_id: UUID, opened: Opened = "") -> Shown:
@@ -36,7 +38,7 @@ async def curriculum(db: Db, actor: Actor, course_id: UUID, opened: Opened = "")
     sections = await whole_curriculum(db, actor, course_id)
     videos = [video for section in sections for video in section.videos]
     files = await media.video_files(db, [video.file_id for video in videos if video.file_id is not None])
-    chosen = _chosen(sections, opened)
+    chosen = _chosen(sections, opened) or await _of_the_whole(db, actor, course_id, opened)
     shown = files.get(chosen[1].file_id) if chosen and chosen[0] == "video" else None
     values = {
         **frame,
@@ -116,8 +118,8 @@ def place_of(target: str) -> str:
     return f"access#{target}" if target in _ACCESS_FIELDS else f"details#{target}"
 
 
-def _chosen(sections: Sequence[SectionDetails], opened: str) -> tuple[str, Any, SectionDetails] | None:
-    """Return the part that `kind:id` names, with its kind and its section."""
+def _chosen(sections: Sequence[SectionDetails], opened: str) -> Chosen | None:
+    """Return the part that `kind:id` names."""
     kind, _, wanted = opened.partition(":")
     for section in sections:
         parts: Mapping[str, Sequence[Any]] = {
@@ -127,8 +129,17 @@ def _chosen(sections: Sequence[SectionDetails], opened: str) -> tuple[str, Any, 
         }
         for part in parts.get(kind, ()):
             if str(part.id) == wanted:
-                return kind, part, section
+                return kind, part
     return None
+
+
+async def _of_the_whole(db: Db, actor: Actor, course_id: UUID, opened: str) -> Chosen | None:
+    """Return the material of the course as a whole that `material:id` names."""
+    kind, _, wanted = opened.partition(":")
+    if kind != "material":
+        return None
+    page = await material_page(db, actor, course_id=course_id, section_id=None, limit=MOST_ROWS, offset=0)
+    return next((("material", each) for each in page.items if str(each.id) == wanted), None)
 
 
 def _checks(course: CourseDetails, sections: Sequence[SectionDetails]) -> Mapping[str, bool]:

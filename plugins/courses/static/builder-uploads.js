@@ -109,11 +109,14 @@ async function pickUp(entry) {
   });
 }
 
-function dropped(event) {
+// Files may be dropped anywhere in a section.
+function dragged(event) {
   const section = event.target.closest?.("[data-kind=section]");
-  if (!section || event.target.closest("[data-upload]") || !event.dataTransfer?.types.includes("Files")) return;
+  for (const each of root.querySelectorAll("[data-over]")) if (each !== section || event.type !== "dragover") delete each.dataset.over;
+  if (!section || !event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
-  if (event.type === "drop") take(event.dataTransfer.files, section.dataset.item);
+  if (event.type === "dragover") section.dataset.over = "";
+  else if (event.type === "drop") take(event.dataTransfer.files, section.dataset.item);
 }
 
 document.addEventListener("upload:chosen", (event) => {
@@ -135,5 +138,7 @@ function replace(file) {
 document.addEventListener("parts-drawn", () => {
   for (const [row, { entry }] of rows) find(`[data-arriving="${entry.section}"]`)?.append(row);
 });
-for (const kind of ["dragover", "drop"]) root.addEventListener(kind, dropped);
-if (!("fixed" in root.dataset)) for (const entry of kept()) pickUp(entry);
+if (!("fixed" in root.dataset)) {
+  for (const kind of ["dragover", "dragleave", "drop"]) root.addEventListener(kind, dragged);
+  for (const entry of kept()) pickUp(entry);
+}
