@@ -33,12 +33,13 @@ def _in_care(*, waiting: bool) -> list[ColumnElement[bool]]:
 @cache
 def _page(*, waiting: bool) -> Executable:
     # What waits is answered in the order of its coming; all of them are read from the newest on.
-    order = CourseReview.id if waiting else CourseReview.id.desc()
+    came = (CourseReview.created_at, CourseReview.id)
+    order = came if waiting else [each.desc() for each in came]
     return (
         select(*REVIEW_COLUMNS, Course.title.label("course_title"), Course.slug.label("course_slug"))
         .select_from(_FROM)
         .where(*_in_care(waiting=waiting))
-        .order_by(order)
+        .order_by(*order)
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=Integer))
     )
