@@ -23,7 +23,10 @@ function start() {
 }
 
 function opened(event) {
-  if (event.target.matches?.("[data-note][open]")) event.target.querySelector("textarea").focus();
+  const place = event.target;
+  if (!place.matches?.("[data-note][open]")) return;
+  if ("kept" in place.dataset) delete place.dataset.kept;
+  else place.querySelector("textarea").focus();
 }
 
 function restore(key, places, reason) {
@@ -34,6 +37,7 @@ function restore(key, places, reason) {
     const place = places.find((each) => each.dataset.note === target);
     if (!place) continue;
     place.querySelector("textarea").value = text;
+    place.dataset.kept = "";
     place.open = true;
   }
 }

@@ -3,19 +3,19 @@
 from playwright.async_api import Page, expect
 
 from kernel.testing import Person, School
-from tests.browser import violations
+from tests.browser import browser, violations  # noqa: F401 - a fixture
 from tests.plugins.courses.conftest import ask, draft
-from tests.plugins.portal.conftest import Site
+from tests.plugins.portal.conftest import Site, site  # noqa: F401 - a fixture
 
 
-async def opened(site: Site, person: Person, path: str) -> Page:
-    page = await (await site.visit(person=person)).new_page()
+async def opened(of: Site, person: Person, path: str) -> Page:
+    page = await (await of.visit(person=person)).new_page()
     await page.goto(path)
     await page.wait_for_selector("html[data-ready]")
     return page
 
 
-async def test_a_course_is_sent_back_comes_again_and_is_featured(site: Site, school: School) -> None:
+async def test_a_course_is_sent_back_comes_again_and_is_featured(site: Site, school: School) -> None:  # noqa: F811
     admin, instructor = await school.person("admin"), await school.person("instructor")
     course = await draft(instructor, title="Chairs that last", short_description="Four legs.")
     await course.add_section(title="Wood")
@@ -28,8 +28,11 @@ async def test_a_course_is_sent_back_comes_again_and_is_featured(site: Site, sch
     send = page.get_by_role("button", name="Send back")
     await send.click()
     await expect(page.locator("#reason")).to_be_focused()
-    for note, text in (("the title", "Which chairs?"), ("the lesson “Choosing a board”", "The sound is missing.")):
-        await page.get_by_text(f"Note to {note}", exact=True).first.press("Enter")
+    notes = {"title": "Which chairs?", f"video:{course.videos[0].rpartition('/')[2]}": "The sound is missing."}
+    for target, text in notes.items():
+        place = page.locator(f'[data-note="{target}"]')
+        await place.locator("summary").press("Enter")
+        await expect(place.locator("textarea")).to_be_focused()
         await page.keyboard.type(text)
     await expect(page.locator("[data-note-count]")).to_have_text("2")
     # What was written outlives a reload.
@@ -42,7 +45,7 @@ async def test_a_course_is_sent_back_comes_again_and_is_featured(site: Site, sch
     await expect(page.locator("[data-toasts]")).to_contain_text("Sent back")
     await expect(page.get_by_role("heading", name="No course waits")).to_be_visible()
     verdict = (await ask(instructor, "GET", course.path))["verdict"]
-    assert [each["text"] for each in verdict["notes"]] == ["Which chairs?", "The sound is missing."]
+    assert {each["target"]: each["text"] for each in verdict["notes"]} == notes
 
     teacher = await opened(site, instructor, "/dashboard")
     await expect(teacher.get_by_role("link", name="“Chairs that last” was sent back")).to_be_visible()
@@ -64,7 +67,7 @@ async def test_a_course_is_sent_back_comes_again_and_is_featured(site: Site, sch
     assert (await ask(instructor, "GET", "/courses?featured=true"))["total"] == 1
 
 
-async def test_categories_are_moved_by_keyboard_alone(site: Site, school: School) -> None:
+async def test_categories_are_moved_by_keyboard_alone(site: Site, school: School) -> None:  # noqa: F811
     admin = await school.person("admin")
     for place, name in enumerate(("One", "Two", "Three")):
         await ask(admin, "POST", "/categories", status=201, json={"name": name, "sort_order": place})
