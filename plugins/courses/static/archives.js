@@ -1,6 +1,6 @@
 // Courses as archives: packed by a task that is followed to its end, and made of one that was uploaded.
 import { call } from "../portal/api.js";
-import { sentence } from "../portal/forms.js";
+import { sentence } from "../portal/refusals.js";
 import { toast } from "../portal/ui.js";
 import { wordsOf } from "../portal/words.js";
 

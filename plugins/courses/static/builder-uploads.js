@@ -1,7 +1,7 @@
 // Files that become lessons and materials: sent from a row in their section, they survive a reload of the page.
 import { call } from "../portal/api.js";
 import { tellState } from "../portal/autosave.js";
-import { sentence } from "../portal/forms.js";
+import { sentence } from "../portal/refusals.js";
 import { begin, keptAddress, rowOf, tooLarge } from "../portal/upload.js";
 import { toast } from "../portal/ui.js";
 import { redraw, root, sectionNow } from "./builder.js";

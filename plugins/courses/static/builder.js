@@ -1,7 +1,7 @@
 // The course builder: a part is chosen and changed in place, everything saves by itself, the order by one call.
 import { call } from "../portal/api.js";
 import { lengthsFit, saveAll, tellState } from "../portal/autosave.js";
-import { mark, sentence } from "../portal/forms.js";
+import { mark, sentence } from "../portal/refusals.js";
 import { reloadParts } from "../portal/parts.js";
 import { restore, snapshot } from "../portal/reorder.js";
 import { openDialog, toast } from "../portal/ui.js";

@@ -1,7 +1,8 @@
 // Forms that save by themselves: <form data-api="PATCH ..." data-autosave="800">, so long after the last key; a switch at once.
 // `[data-saved]` tells how it stands, in its own `data-words`; the form says "autosaved" when the API has taken it.
 import { call } from "./api.js";
-import { clear, mark, refuse, sentence, valuesOf } from "./forms.js";
+import { clear, valuesOf } from "./forms.js";
+import { mark, refuse, sentence } from "./refusals.js";
 import { wordsOf } from "./words.js";
 
 const timers = new Map();
@@ -64,6 +65,7 @@ async function send(form, body, sent) {
   }
   delete form.dataset.dirty;
   tellState("saved");
+  form.dispatchEvent(new CustomEvent("form:settled", { bubbles: true }));
   form.dispatchEvent(new CustomEvent("autosaved", { bubbles: true, detail: body }));
 }
 

@@ -111,7 +111,8 @@ class Combobox {
     const count = this.found?.length || 0;
     if (key === "ArrowDown" || key === "ArrowUp") {
       event.preventDefault();
-      if (!isOpen) this.look(this.input.value === this.shown ? "" : undefined);
+      clearTimeout(this.timer);
+      if (!isOpen) this.look(this.input.value === this.shown ? "" : undefined).then(() => this.found?.length && this.mark(0));
       else if (count) this.mark((this.at + (key === "ArrowDown" ? 1 : this.at < 0 ? 0 : -1) + count) % count);
     } else if (key === "Enter" && isOpen) {
       event.preventDefault();

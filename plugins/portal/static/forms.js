@@ -5,6 +5,8 @@ import { say } from "./words.js";
 
 const BUSY_AFTER_MS = 400;
 const running = new WeakSet();
+// Loaded with the page where there is a form to speak of: a refusal is also shown when the network has gone.
+const refusals = () => import("./refusals.js");
 
 export function valuesOf(form, { changedOnly = false } = {}) {
   const values = {};
@@ -28,7 +30,7 @@ function put(into, [first, ...rest], value) {
 }
 
 function hasChanged(field) {
-  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  if (isChoice(field)) return field.checked !== field.defaultChecked;
   if (field.options) return [...field.options].some((each) => each.selected !== each.defaultSelected);
   return field.value !== field.defaultValue;
 }
@@ -83,18 +85,22 @@ async function submitted(event) {
 
 async function carryOut(form, button) {
   clear(form);
+  const hoped = form.dataset.optimistic?.replace(".", "");
+  if (hoped) form.classList.toggle(hoped);
   const busy = setTimeout(() => button?.setAttribute("aria-busy", "true"), BUSY_AFTER_MS);
   const [method, path] = form.dataset.api.split(" ");
   try {
     const body = method === "DELETE" && !form.querySelector("[name]") ? undefined
       : valuesOf(form, { changedOnly: method === "PATCH" });
-    const answer = await call(method, filled(path, form, {}), body);
-    delete form.dataset.dirty;
-    succeed(form, answer);
+    const sent = snapshot(form);
+    let answer = await call(method, filled(path, form, {}), body);
+    if ("poll" in form.dataset && answer?.task_id) answer = await (await import("./tasks.js")).follow(form, answer.task_id);
+    succeed(form, answer, sent);
   } catch (problem) {
     if (!(problem instanceof ApiProblem)) throw problem;
+    if (hoped) form.classList.toggle(hoped);
     form.dispatchEvent(new CustomEvent("api:refused", { detail: problem }));
-    refuse(form, problem);
+    (await refusals()).refuse(form, problem);
   } finally {
     clearTimeout(busy);
     button?.removeAttribute("aria-busy");
@@ -104,83 +110,68 @@ async function carryOut(form, button) {
 const filled = (path, form, answer) => path.replace(/\{(\w+)\}/g, (_, name) =>
   encodeURIComponent(answer?.[name] ?? form.elements[name]?.value ?? ""));
 
-function succeed(form, answer) {
+// `answer` fills what leads on; `sent` is what the fields held when it was sent, for they may have changed meanwhile.
+function succeed(form, answer, sent) {
   const [then, ok] = [form.dataset.then || "stay", form.dataset.ok];
+  const undo = form.dataset.undo && filled(form.dataset.undo, form, answer);
+  settle(form, sent);
+  if (form.dataset.api.endsWith("/auth/logout")) forget();
   form.dispatchEvent(new CustomEvent("api:done", { bubbles: true, detail: answer }));
   if (then.startsWith("event:")) {
     document.dispatchEvent(new CustomEvent(then.slice(6), { detail: { answer, form } }));
     return;
   }
   if (then === "stay" || then === "close") {
-    if (ok) toast(ok);
-    settle(form);
+    if (ok) toast(ok, undoing(undo));
+    for (const field of form.querySelectorAll("[type=password]")) field.value = "";
     form.closest("dialog")?.close("done");
     return;
   }
-  if (ok) sessionStorage.setItem("toast", ok);
+  if (ok) sessionStorage.setItem("toast", JSON.stringify({ text: ok, undo }));
   if (then === "reload") location.reload();
   else location.assign(filled(then, form, answer));
 }
 
-function settle(form) {
-  for (const field of form.elements) {
-    if (field.type === "password") field.value = "";
-    else if (field.type === "checkbox" || field.type === "radio") field.defaultChecked = field.checked;
-    else if (field.options) for (const each of field.options) each.defaultSelected = each.selected;
-    else if ("defaultValue" in field) field.defaultValue = field.value;
+// Nothing that was typed stays in this tab for whoever comes next.
+function forget() {
+  sessionStorage.clear();
+  for (const each of document.querySelectorAll("form[data-dirty]")) delete each.dataset.dirty;
+}
+
+function undoing(undo) {
+  if (!undo) return {};
+  const run = async () => {
+    try {
+      await call(...undo.split(" "));
+      location.reload();
+    } catch (problem) {
+      toast((await refusals()).sentence(problem), { kind: "bad" });
+    }
+  };
+  return { action: say("undo"), run };
+}
+
+const isChoice = (field) => field.type === "checkbox" || field.type === "radio";
+const snapshot = (form) => new Map([...form.elements].map((field) => [field, isChoice(field) ? field.checked : field.value]));
+
+// What was sent is what the fields begin with from now on.
+function settle(form, sent) {
+  for (const [field, held] of sent) {
+    if (isChoice(field)) field.defaultChecked = held;
+    else if (field.multiple) for (const each of field.options) each.defaultSelected = each.selected;
+    else if (field.options) for (const each of field.options) each.defaultSelected = each.value === held;
+    else if ("defaultValue" in field && !field.matches("[type=hidden], [type=password]")) field.defaultValue = held;
   }
+  if (![...form.elements].some((field) => field.name && hasChanged(field))) delete form.dataset.dirty;
+  form.dispatchEvent(new CustomEvent("form:settled", { bubbles: true }));
 }
 
-export function refuse(form, problem) {
-  const placed = [];
-  const rest = [];
-  for (const each of problem.errors) {
-    const field = nearest(form, each.field);
-    if (field) placed.push([field, each.message]);
-    else rest.push(each.message);
-  }
-  if (!placed.length && !rest.length) {
-    const shown = form.dataset.errorAt && form.elements[form.dataset.errorAt];
-    if (shown && problem.status >= 400 && problem.status < 429) placed.push([shown, sentence(problem)]);
-    else rest.push(sentence(problem));
-  }
-  for (const [field, message] of placed) mark(field, message);
-  if (rest.length || placed.length > 1) summarise(form, placed, rest, problem);
-  else placed[0][0].focus();
-  if (!document.title.startsWith(say("error"))) document.title = `${say("error")}: ${document.title}`;
-}
-
-export function sentence(problem) {
-  if (problem.status === 0) return say("no_network");
-  if (problem.status === 429 && problem.retryAfter) return say("wait", { seconds: problem.retryAfter });
-  if (problem.status >= 500) return `${say("fault")} ${problem.requestId}`.trim();
-  return problem.message || say("fault");
-}
-
-function nearest(form, path) {
-  for (let name = path; name; name = name.replace(/(\[\d+\]|\.?[^.[\]]+)$/, "")) {
-    const found = form.elements[name] || form.elements[`${name}[]`];
-    const field = found?.tagName ? found : found?.[0];
-    if (field?.hidden) return field.closest("[data-combobox]")?.querySelector("[role=combobox]") || null;
-    if (field && field.type !== "hidden") return field;
-  }
-  return null;
-}
-
-const errorOf = (field) => document.getElementById(`${field.id}-error`) || field.closest(".field")?.querySelector(".error");
-
-export function mark(field, message) {
-  field.setAttribute("aria-invalid", "true");
-  const place = errorOf(field);
-  if (!place) return;
-  place.querySelector("[data-text]").textContent = message;
-  place.hidden = false;
-}
+export const errorOf = (field) => document.getElementById(`${field.id}-error`) || field.closest(".field")?.querySelector(".error");
 
 export function clear(form) {
   for (const field of form.querySelectorAll("[aria-invalid=true]")) unmark(field);
-  const summary = form.querySelector("[data-summary]");
-  if (summary) summary.hidden = true;
+  for (const each of form.querySelectorAll("[data-summary], [data-conflict]")) each.hidden = true;
+  form.querySelector("[data-conflict]")?.remove();
   document.title = document.title.replace(`${say("error")}: `, "");
 }
 
@@ -190,42 +181,6 @@ function unmark(field) {
   if (place) place.hidden = true;
 }
 
-function summarise(form, placed, rest, problem) {
-  const summary = form.querySelector("[data-summary]");
-  if (!summary) {
-    toast(rest[0] || placed[0][1], { kind: "bad" });
-    return;
-  }
-  const list = summary.querySelector("ul");
-  list.replaceChildren(...rest.map((text) => line(text)), ...placed.map(([field, text]) => line(text, field)));
-  summary.hidden = false;
-  summary.focus();
-  if (problem.status === 429 && problem.retryAfter) countDown(list.firstElementChild, problem.retryAfter);
-}
-
-function line(text, field) {
-  const item = document.createElement("li");
-  if (!field) {
-    item.textContent = text;
-    return item;
-  }
-  const link = document.createElement("a");
-  link.href = `#${field.id}`;
-  link.textContent = text;
-  link.addEventListener("click", (event) => { event.preventDefault(); field.focus(); });
-  item.append(link);
-  return item;
-}
-
-function countDown(item, seconds) {
-  const until = Date.now() + seconds * 1000;
-  const timer = setInterval(() => {
-    const left = Math.ceil((until - Date.now()) / 1000);
-    item.textContent = left > 0 ? say("wait", { seconds: left }) : say("again_now");
-    if (left <= 0 || !item.isConnected) clearInterval(timer);
-  }, 1000);
-}
-
 export function start() {
   document.addEventListener("submit", submitted);
   document.addEventListener("input", (event) => {
@@ -233,9 +188,14 @@ export function start() {
     if (form) form.dataset.dirty = "";
     if (event.target.getAttribute?.("aria-invalid") === "true") unmark(event.target);
   });
+  if (document.querySelector("[data-summary]")) refusals();
   const secret = new URLSearchParams(location.hash.slice(1));
   for (const field of document.querySelectorAll("[data-from-hash]")) field.value = secret.get(field.dataset.fromHash) || "";
   const kept = sessionStorage.getItem("toast");
   sessionStorage.removeItem("toast");
-  if (kept) toast(kept);
+  if (kept) {
+    const { text, undo } = kept.startsWith("{") ? JSON.parse(kept) : { text: kept };
+    toast(text, undoing(undo));
+  }
+  if (document.querySelector("form[data-api] textarea, form[data-keep]")) import("./drafts.js").then((drafts) => drafts.start());
 }

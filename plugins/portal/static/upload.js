@@ -1,6 +1,6 @@
 // Uploads: large ones by tus 1.0, which go on where they broke off, small ones as a form; two at a time. docs/writing-pages.md
 import { ApiProblem, call, refresh } from "./api.js";
-import { sentence } from "./forms.js";
+import { sentence } from "./refusals.js";
 import { wordsOf } from "./words.js";
 
 const TUS = "/api/v1/upload/tus";
