@@ -15,9 +15,10 @@ from kernel.personal_data import PersonalData
 from kernel.plugin import Plugin
 from kernel.settings import SettingsSpec
 from kernel.tasks import AnyTask
-from plugins.auth.api import NotificationKind
+from plugins.auth.api import FileSection, NotificationKind
 from plugins.codes.demo import STEPS
 from plugins.codes.events import EVENTS
+from plugins.codes.file_sections import FILE_SECTIONS
 from plugins.codes.key_uses import KEY_USES
 from plugins.codes.listeners import LISTENERS
 from plugins.codes.mails import KINDS, MAIL_TEMPLATES
@@ -101,6 +102,12 @@ def register_personal_data() -> Sequence[PersonalData]:
 def register_notification_kinds() -> Sequence[NotificationKind]:
     """Return what people are told of and may do without."""
     return KINDS
+
+
+@hookimpl
+def register_file_sections() -> Sequence[FileSection]:
+    """Return what stands in people's files."""
+    return FILE_SECTIONS
 
 
 @hookimpl(optionalhook=True)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plugins.auth.pages import entrances, own_account, people, users
+from plugins.auth.pages import entrances, files, own_account, people, users
 
-PAGES: Sequence[Mapping[str, Any]] = (*entrances.PAGES, *own_account.PAGES, *users.PAGES)
-NAVIGATION: Sequence[Mapping[str, Any]] = (*own_account.NAVIGATION, *users.NAVIGATION)
+PAGES: Sequence[Mapping[str, Any]] = (*entrances.PAGES, *own_account.PAGES, *files.PAGES, *users.PAGES)
+NAVIGATION: Sequence[Mapping[str, Any]] = (*own_account.NAVIGATION, *files.NAVIGATION, *users.NAVIGATION)
 SLOTS: Sequence[Mapping[str, Any]] = people.SLOTS

@@ -13,6 +13,7 @@ from kernel.routing import OPEN_TO_RESTRICTED, Offset
 from plugins.auth.actions.second_factors import second_factors_of
 from plugins.auth.queries import devices as device_queries
 from plugins.auth.queries import users
+from plugins.auth.queries.identities import identity_cards, provider_cards
 from plugins.auth.queries.passkeys import passkeys_of
 from plugins.auth.queries.preferences import preferences as chosen_preferences
 
@@ -30,8 +31,16 @@ async def security(db: Db, actor: Actor) -> Shown:
     values = {
         "factors": await second_factors_of(db, actor),
         "passkeys": await passkeys_of(db, actor.id),
+        "providers": provider_cards(db),
+        "identities": await identity_cards(db, actor.id),
     }
     return "auth/security.html", values
+
+
+async def own_data(db: Db, actor: Actor) -> Shown:
+    """Show how one takes one's data along, and how the account is closed."""
+    kept = [each.title for each in db.deployment.registry.personal_data if each.acts(db)]
+    return "auth/own_data.html", {"me": await users.user_details(db, actor.id), "kept": kept}
 
 
 async def devices(db: Db, actor: Actor, offset: Offset = 0) -> Shown:
@@ -59,6 +68,7 @@ PAGES: Sequence[Mapping[str, Any]] = (
     {"path": "/profile/security", "handler": security, "access": "signed_in", "opt": OPEN_TO_RESTRICTED},
     {"path": "/profile/devices", "handler": devices, "access": "signed_in"},
     {"path": "/profile/preferences", "handler": preferences, "access": "signed_in"},
+    {"path": "/profile/data", "handler": own_data, "access": "signed_in"},
 )
 NAVIGATION: Sequence[Mapping[str, Any]] = tuple(
     {"id": f"auth.{name}", "area": "account", "label": label, "icon": icon, "path": path, "order": order,

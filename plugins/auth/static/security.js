@@ -35,4 +35,5 @@ document.addEventListener("passkey-begun", async ({ detail: { answer, form } }) 
     if (problem instanceof ApiProblem) toast(problem.message, { kind: "bad" });
   }
 });
+document.addEventListener("link-begun", ({ detail: { answer } }) => location.assign(answer.authorization_url));
 showWhereUsable();

@@ -1,4 +1,4 @@
-"""What codes adds to dashboards, and to the pages of a course in its teacher's hands."""
+"""What codes adds to dashboards, to people's files, and to the pages of a course in its teacher's hands."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,8 +30,15 @@ async def course_tab(_db: Db, _actor: Actor, subject: Any) -> Filling:
     return "codes/course_tab.html", {"course_id": subject.id}
 
 
+async def used_codes(_db: Db, _actor: Actor, subject: Any) -> Filling | None:
+    """Show in somebody's file which codes opened what, as the file has read them already."""
+    found = next((each.data for each in subject.sections if each.name == "codes.used"), None)
+    return ("codes/file_codes.html", {"used": found}) if found else None
+
+
 SLOTS: Sequence[Mapping[str, Any]] = (
     {"slot": "dashboard.needs", "fill": attacks, "access": VIEW, "order": 30},
     {"slot": "dashboard.figures", "fill": figure, "access": VIEW, "order": 60, "scope": "own"},
     {"slot": "builder.tabs", "fill": course_tab, "access": VIEW},
+    {"slot": "user_file.sections", "fill": used_codes, "access": "signed_in", "order": 40},
 )

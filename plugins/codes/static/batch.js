@@ -59,7 +59,6 @@ document.addEventListener("click", (event) => {
   if (all) copyAll(all);
   if (one) copy(one.dataset.copyText);
   if (off) askToSwitchOff(off);
-  if (at("data-print")) window.print();
   if (at("data-run")) tellLost();
 }, true);
 for (const input of document.querySelectorAll("[data-instant]")) {

@@ -56,6 +56,7 @@ function clicked(event) {
   if (reveal) show(reveal);
   if (at("data-reload")) location.reload();
   if (at("data-back")) history.back();
+  if (at("data-print")) print();
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
