@@ -62,9 +62,17 @@ async def entries(
         "who": who,
         "before": before,
         "query": urlencode(chosen),
+        "export_query": urlencode(_exported(chosen, wanted)),
         "changes": changes,
     }
     return "admin/audit.html", values
+
+
+def _exported(chosen: Mapping[str, str], wanted: AuditFilter) -> dict[str, str]:
+    """Return the same filters for the API, to which a day is a moment."""
+    moments = {"from": wanted.since, "to": wanted.until}
+    told = {name: moment.isoformat() for name, moment in moments.items() if moment is not None}
+    return {**{name: value for name, value in chosen.items() if name not in moments}, **told}
 
 
 def _beginning(day: str, zone: ZoneInfo | None, *, days: int = 0) -> datetime | None:

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Callable
+from csv import DictReader
+from html import unescape
+from io import StringIO
 from typing import Any
 
 import httpx
@@ -138,6 +141,11 @@ async def test_audit_log_is_filtered_and_keeps_its_secrets(school: School, other
     of_request = (await admin.get("/audit-logs", params={"request": request})).json()["items"]
     assert {each["request_id"] for each in of_request} == {request}
     assert "Alexandria" in (await open_page(admin.client, f"/admin/audit?request={request}")).text
+    page = (await open_page(admin.client, f"/admin/audit?request={request}&from=2000-01-01&to=2999-12-31")).text
+    export = next(part for part in page.split('"') if part.startswith("/api/v1/audit-logs/export"))
+    exported = await admin.get(unescape(export.removeprefix("/api/v1")))
+    assert exported.status_code == 200, exported.text
+    assert {row["id"] for row in DictReader(StringIO(exported.text))} == {each["id"] for each in of_request}
     for day in ("2000-01-01", "no-day", "9999-12-31"):
         assert (await open_page(admin.client, f"/admin/audit?from={day}&to={day}")).status_code == 200
     assert "Nothing fits these filters" in (await open_page(admin.client, "/admin/audit?to=2000-01-01")).text
