@@ -26,7 +26,7 @@ function moved({ watched_seconds: watched, total_seconds: total, is_completed: i
     if (!("completed" in data)) finish(enrollment);
     return;
   }
-  const left = Math.max(Math.ceil(total * 0.9) - watched, 0);
+  const left = Math.max(Math.ceil((total * 9) / 10) - watched, 0);
   find("[data-watched]").textContent = say("watched", { share: percent.format(Math.floor((watched * 100) / total) / 100) });
   const toGo = say(left < 60 ? "seconds" : "minutes", { minutes: written.format(Math.floor(left / 60)), seconds: written.format(left % 60) });
   find("[data-rule]").textContent = `${say("rule")} ${toGo}`;
@@ -217,11 +217,11 @@ function followTranscript() {
 
 // Keys, and what is remembered.
 const KEYS = {
-  " ": () => screen?.play(), k: () => screen?.play(), j: () => screen?.back(), l: () => screen?.forward(),
-  ArrowLeft: () => screen?.less(), ArrowRight: () => screen?.more(),
-  ArrowUp: () => screen?.louder(0.1), ArrowDown: () => screen?.louder(-0.1),
-  m: () => screen?.mute(), c: () => screen?.captions(), f: () => screen?.full(),
-  "<": () => screen?.faster(-1), ">": () => screen?.faster(1),
+  ...(screen && {
+    " ": screen.play, k: screen.play, j: screen.back, l: screen.forward, ArrowLeft: screen.less, ArrowRight: screen.more,
+    ArrowUp: () => screen.louder(0.1), ArrowDown: () => screen.louder(-0.1), m: screen.mute, c: screen.captions,
+    f: screen.full, "<": () => screen.faster(-1), ">": () => screen.faster(1),
+  }),
   n: () => find("[data-after]")?.click(), p: () => find("[data-before]")?.click(),
   t: () => { const tab = tabs.find((each) => each.hash === "#transcript"); tab?.click(); tab?.focus(); },
   "?": () => openDialog(find("#keys")),
@@ -236,7 +236,7 @@ document.addEventListener("keydown", (event) => {
   if ((key === " " && target.matches("button, a, summary")) || (/Arrow(Up|Down)/.test(key) && !stage.contains(target))) return;
   // Of a keyboard that writes other letters, the place of the key counts.
   const name = /^(Key|Digit)/.test(event.code) && key > "~" ? event.code.at(-1) : key;
-  const run = /^\d$/.test(name) ? () => screen?.to(Number(name) / 10) : KEYS[name.length === 1 ? name.toLowerCase() : name];
+  const run = screen && /^\d$/.test(name) ? () => screen.to(Number(name) / 10) : KEYS[name.length === 1 ? name.toLowerCase() : name];
   if (!run) return;
   event.preventDefault();
   run();

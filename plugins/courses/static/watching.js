@@ -27,6 +27,7 @@ function united(ranges) {
   return all;
 }
 
+const atMost = (report) => ({ ...report, ranges: report.ranges.slice(0, MOST_RANGES) });
 const address = (video) => `/api/v1/videos/${video}/progress`;
 
 async function post(video, report) {
@@ -68,7 +69,7 @@ export function watching({ video, viewer, seconds }, { moved, kept, ended }) {
 
   async function send() {
     if (isOver || report.position === null) return;
-    const body = { ...report, ranges: report.ranges.slice(0, MOST_RANGES) };
+    const body = atMost(report);
     busy += 1;
     try {
       const answer = await post(video, body);
@@ -94,7 +95,9 @@ export function watching({ video, viewer, seconds }, { moved, kept, ended }) {
   async function sendOthers() {
     const mine = Object.keys(localStorage).filter((each) => each.startsWith(`${PREFIX}${viewer}.`) && each !== key);
     for (const each of mine) {
-      const answer = await post(each.split(".").at(-1), read(each)).catch(() => null);
+      const kept = read(each);
+      const answer = kept && await post(each.split(".").at(-1), atMost(kept)).catch(() => null);
+      if (!kept) write(each, null);
       if (answer && answer.status < 500 && ![401, 429].includes(answer.status)) write(each, null);
     }
   }

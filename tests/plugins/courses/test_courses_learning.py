@@ -98,6 +98,15 @@ async def test_what_is_not_there_for_somebody_is_404(
         assert "Lesson 1 of 1" in await shown(instructor, path)
 
 
+async def test_an_author_sees_what_is_not_published(instructor: Person, student: Person) -> None:
+    course = await published(instructor, 100)
+    await course.add_video(is_published=False)
+    await enroll(student, course)
+    assert "Hidden" in await shown(instructor, address(course, 1))
+    assert "Lesson 1 of 1" in await shown(student, address(course))
+    await shown(student, address(course, 1), status=404)
+
+
 async def locked(person: Person, course: Course, number: int = 0) -> str:
     """Return the page of a lesson that must not be playable."""
     page = await shown(person, address(course, number))
