@@ -89,7 +89,16 @@ class Shell(Struct, frozen=True, kw_only=True):
     @property
     def phone_tabs(self) -> Sequence[Entry]:
         """What the bar at the foot of a phone shows before its menu."""
-        return [entry for group in self.navigation.get("learn", ()) for entry in group.entries][:_PHONE_TABS]
+        return self._learning[:_PHONE_TABS]
+
+    @property
+    def phone_rest(self) -> Sequence[Entry]:
+        """The places for which that bar has no room: they stand in its menu."""
+        return self._learning[_PHONE_TABS:]
+
+    @property
+    def _learning(self) -> Sequence[Entry]:
+        return [entry for group in self.navigation.get("learn", ()) for entry in group.entries]
 
     def here(self, **changes: Any) -> str:
         """Return the address of this page with other values in its query; None leaves one out."""

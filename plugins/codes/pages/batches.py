@@ -12,7 +12,7 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Offset
 from plugins.codes.pages.areas import ALL, OWN, Shown, at_both
-from plugins.codes.permissions import UPDATE, VIEW
+from plugins.codes.permissions import GENERATE, UPDATE, VIEW
 from plugins.codes.queries import attempts, batches, cards
 from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.queries.on_pages import course_for_codes, single_uses, terms_of_batch
@@ -42,7 +42,8 @@ async def list_batches(
     values = {
         "page": page,
         "states": {each.id: state_of(each, now) for each in page.items},
-        "course": await course_for_codes(db, actor, course_id) if course_id else None,
+        "course": await course_for_codes(db, actor, course_id, VIEW) if course_id else None,
+        "may_generate": actor.may(GENERATE),
         "is_open": is_open,
         "is_narrowed": bool(q.strip()) or is_open is not None or course_id is not None,
     }

@@ -20,9 +20,9 @@ async def attacks(db: Db, actor: Actor, _subject: object) -> Filling | None:
     return ("codes/needs.html", {"found": found, "base": base}) if found else None
 
 
-async def figure(db: Db, actor: Actor, _subject: object) -> Filling:
-    """Tell how often one's codes were used lately."""
-    return "codes/figure.html", {"lately": await uses_lately(db, actor)}
+async def figure(db: Db, actor: Actor, subject: Any) -> Filling:
+    """Tell how often one's codes were used in the period that the dashboard shows."""
+    return "codes/figure.html", {"lately": await uses_lately(db, actor, subject["days"])}
 
 
 async def course_tab(_db: Db, _actor: Actor, subject: Any) -> Filling:

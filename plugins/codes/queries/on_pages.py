@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import ARRAY, DateTime, Integer, Uuid, any_, bindparam, func, or_, select
 
 from kernel import clock
-from kernel.auth import Actor
+from kernel.auth import Actor, Permission
 from kernel.db import Db
 from plugins.auth import api as auth
 from plugins.auth.api import UserRef
@@ -61,7 +61,7 @@ class Attacked(Struct, frozen=True):
 
 
 class Lately(Struct, frozen=True):
-    """How many uses there were in the last thirty days, and in the thirty before."""
+    """How many uses there were in the last days, and in as many before."""
 
     now: int
     before: int
@@ -98,26 +98,26 @@ async def attacked_codes(db: Db, actor: Actor, *, most: int) -> list[tuple[Attac
     return [(each, titles[each.course_id].title) for each in found if each.course_id in titles]
 
 
-async def uses_lately(db: Db, actor: Actor) -> Lately:
-    """Return how often the actor's codes were used lately.
+async def uses_lately(db: Db, actor: Actor, days: int) -> Lately:
+    """Return how often the actor's codes were used in so many days, and in as many before.
 
     Needs: codes.access_code.view
     """
     now = clock.now()
-    middle, since = now - timedelta(days=30), now - timedelta(days=60)
+    middle, since = now - timedelta(days=days), now - timedelta(days=2 * days)
     found = await db.row(Lately, _LATELY, owner=actor.limited_to(VIEW), middle=middle, since=since)
     return found or Lately(0, 0)
 
 
-async def course_for_codes(db: Db, actor: Actor, course_id: UUID) -> courses.CourseRef:
-    """Return a course for which the actor may make codes.
-
-    Needs: codes.access_code.generate
+async def course_for_codes(
+    db: Db, actor: Actor, course_id: UUID, permission: Permission = GENERATE
+) -> courses.CourseRef:
+    """Return a course that a permission of the actor reaches.
 
     Raises:
-        CourseNotFound: There is none, or the actor may not make codes for it.
+        CourseNotFound: There is none, or the permission does not reach it.
     """
     course = await courses.course_for_codes(db, course_id)
-    if actor.limited_to(GENERATE) not in (None, course.instructor_id):
+    if actor.limited_to(permission) not in (None, course.instructor_id):
         raise courses.CourseNotFound
     return course

@@ -17,7 +17,7 @@ async function copy(text, told) {
 async function copyAll(button) {
   const table = await (await fetch(button.dataset.copyAll)).text();
   const codes = table.trim().split(/\r?\n/).slice(1).map((line) => line.split(",")[0]).filter(Boolean);
-  await copy(codes.join("\n"), button.dataset.copied);
+  await copy(codes.join("\n"), codes.length === Number(button.dataset.count) ? button.dataset.copied : "");
 }
 
 function askToSwitchOff(button) {

@@ -7,6 +7,7 @@ const plural = new Intl.PluralRules(document.documentElement.lang);
 const form = document.querySelector("form[data-making]");
 const words = JSON.parse(form.dataset.words);
 const { elements } = form;
+const course = form.querySelector("[name=course_id]");
 const chosen = (name) => document.querySelector(`[name=${name}]:checked`).value;
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 const some = (forms, count) => fill(forms[plural.select(count)] || forms.other, { count: new Intl.NumberFormat(locale).format(count) });
@@ -46,10 +47,11 @@ function sum() {
 }
 
 async function lessons() {
-  const course = elements.course_id.value;
-  if (chosen("target") !== "lesson" || !course || course === lessonsOf) return;
-  lessonsOf = course;
-  const { items } = await call("GET", `/api/v1/courses/${course}/videos?limit=100`);
+  const { value } = course;
+  if (chosen("target") !== "lesson" || !value || value === lessonsOf) return;
+  lessonsOf = value;
+  const { items } = await call("GET", `/api/v1/courses/${value}/videos?limit=100`);
+  if (value !== lessonsOf) return;
   const options = items.map((each) => new Option(each.title, each.id));
   elements.video_id.replaceChildren(...(options.length ? options : [new Option(words.no_lesson, "")]));
   sum();
@@ -58,7 +60,7 @@ async function lessons() {
 function changed() {
   const isLesson = chosen("target") === "lesson";
   use(elements.video_id, isLesson);
-  elements.course_id.disabled = isLesson;
+  course.disabled = isLesson;
   use(elements.max_uses, chosen("type") === "multi_use");
   sum();
   lessons();

@@ -10,6 +10,7 @@ from sqlalchemy import func, update
 
 from kernel.testing import Person
 from plugins.codes import paper
+from plugins.codes.actions import large_batches
 from plugins.codes.tables import AccessCode
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.plugins.codes.conftest import Classroom, ClassroomFactory, redeem
@@ -216,3 +217,24 @@ async def test_an_instructor_makes_codes_prints_ten_on_a_page_and_switches_one_o
     await expect(page.locator("[data-toasts]")).to_contain_text("Done: 2")
     states = (await classroom.instructor.get(f"/access-codes?batch_id={batch[1]}&state=inactive")).json()
     assert states["total"] == 3
+
+
+async def test_many_codes_for_a_lesson_are_made_while_one_looks(
+    classroom: Classroom,
+    site: Site,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(large_batches, "_SLICE", 600)
+    page = await (await site.visit(width=390, person=classroom.instructor)).new_page()
+    await opened(page, f"/teach/codes/new?course_id={classroom.course_id}")
+    await page.get_by_role("radio", name="One lesson").check()
+    await expect(page.locator("#video_id")).to_have_text("The saw")
+    await page.locator("#count").fill("1001")
+    await expect(page.locator("[data-sum]")).to_have_text("1,001 codes · 1 use each · no end")
+    await page.get_by_role("button", name="Make codes").click()
+    await expect(page.get_by_role("heading", name="Codes are being made")).to_be_visible()
+    await classroom.school.settle()
+    await expect(page.get_by_role("heading", name="Codes are being made")).to_be_hidden()
+    assert "task=" not in page.url
+    found = (await classroom.instructor.get(f"/access-codes?video_id={classroom.video_id}")).json()
+    assert found["total"] == 1001

@@ -28,6 +28,8 @@ async def test_the_page_keeps_a_code_for_visitors_and_shows_anything_as_text(cla
     student, instructor = await classroom.student(), classroom.instructor
     assert 'data-api="POST /api/v1/access-codes/redeem"' in (await open_page(student.client, "/redeem")).text
     assert 'data-api="POST /api/v1/access-codes' not in (await open_page(instructor.client, "/redeem")).text
+    places = (await open_page(student.client, "/dashboard")).text
+    assert places.count('href="/redeem"') >= 2, "in the bar, and for phones"
     await classroom.school.switch_off("codes")
     assert (await open_page(student.client, "/redeem")).status_code == 404
     assert "Enter a code" not in (await open_page(student.client, "/dashboard")).text
