@@ -4,16 +4,17 @@ import { lengthsFit, saveAll, tellState } from "../portal/autosave.js";
 import { mark, sentence } from "../portal/refusals.js";
 import { reloadParts } from "../portal/parts.js";
 import { restore, snapshot } from "../portal/reorder.js";
+import { watch } from "../portal/tasks.js";
 import { openDialog, toast } from "../portal/ui.js";
 import { wordsOf } from "../portal/words.js";
 
 const ORDER_AFTER_MS = 400;
-const ASK_TASK_MS = 3000;
 const find = (selector) => document.querySelector(selector);
 const root = find("[data-builder]");
 const say = wordsOf(root);
 let orderTimer = 0;
 let orderBefore = null;
+let ordering = null;
 let section = "";
 
 export { root, say };
@@ -40,7 +41,7 @@ function submitting(event) {
 
 // The chosen part stands in the address, so that reload, back and a shared link show it.
 async function choose(address, { push = true } = {}) {
-  await saveAll();
+  await settled();
   if (push) history.pushState(null, "", address);
   await reloadParts(["tree", "inspector"], location.href);
   watchTasks();
@@ -55,15 +56,27 @@ async function close() {
 }
 
 export async function redraw(chosenIsGone = false) {
+  await settled();
   if (chosenIsGone) history.pushState(null, "", location.pathname);
   await reloadParts(["tree", "inspector"]);
   watchTasks();
 }
 
+// Before anything is drawn anew: what was changed is sent, and nobody is moving or renaming a part.
+async function settled() {
+  await saveAll();
+  if (orderBefore) {
+    clearTimeout(orderTimer);
+    ordering = sendOrder();
+  }
+  await ordering;
+  while (root.querySelector("[data-lifted], [data-renaming]")) await new Promise((done) => setTimeout(done, 200));
+}
+
 function reordered({ detail: { before } }) {
   orderBefore ??= before;
   clearTimeout(orderTimer);
-  orderTimer = setTimeout(sendOrder, ORDER_AFTER_MS);
+  orderTimer = setTimeout(() => { ordering = sendOrder(); }, ORDER_AFTER_MS);
   [...root.querySelectorAll("[data-kind=section]")].forEach((each, place) => {
     each.querySelector(".number").textContent = `${new Intl.NumberFormat(document.documentElement.lang).format(place + 1)}.`;
   });
@@ -78,13 +91,13 @@ async function sendOrder() {
   try {
     await call("PUT", `/api/v1/courses/${root.dataset.builder}/order`, { sections });
     tellState("saved");
-    if (!root.querySelector("[data-lifted]") && !orderBefore) await reloadParts(["tree"]);
+    if (!root.querySelector("[data-lifted], [data-renaming]") && !orderBefore) await reloadParts(["tree"]);
   } catch (problem) {
     restore(before);
     const reason = problem.status === 409 ? say("stale") : sentence(problem);
-    tellState("not_saved", { reason }, problem.status === 409 ? null : () => root.querySelector("[data-part=tree]") && redraw());
+    tellState("not_saved", { reason });
     toast(reason, { kind: "bad" });
-    if (problem.status === 409) await redraw();
+    if (problem.status === 409) await reloadParts(["tree", "inspector"]);
   }
 }
 
@@ -105,6 +118,7 @@ function rename(item) {
   Object.assign(input, { className: "input", value: item.dataset.title, maxLength: 255, dir: "auto" });
   input.setAttribute("aria-label", item.dataset.title);
   link.hidden = true;
+  item.dataset.renaming = "";
   link.after(input);
   input.select();
   let over = false;
@@ -113,10 +127,11 @@ function rename(item) {
     over = true;
     const title = input.value.trim();
     input.remove();
+    delete item.dataset.renaming;
     link.hidden = false;
     link.focus();
-    if (saves && title && title !== item.dataset.title) await setTitle(item, title);
     if (next) rename(next);
+    if (saves && title && title !== item.dataset.title) await setTitle(item, title);
   };
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") leave(false);
@@ -209,14 +224,11 @@ function watchTasks() {
 
 async function follow(task) {
   watched.add(task);
-  for (;;) {
-    await new Promise((done) => setTimeout(done, ASK_TASK_MS));
-    const state = await call("GET", `/api/v1/tasks/${task}`).catch(() => null);
-    if (!state || state.status === "done" || state.status === "failed") break;
+  await watch(task, ({ progress }) => {
     const badge = root.querySelector(`[data-task="${task}"]`);
-    if (badge) badge.textContent = say("processing", { percent: Math.round(100 * (state.progress?.done || 0) / (state.progress?.total || 100)) });
-  }
-  if (root.querySelector(`[data-task="${task}"]`) && !root.querySelector("[data-lifted]")) await redraw();
+    if (badge && progress.total) badge.textContent = say("processing", { percent: Math.round((100 * progress.done) / progress.total) });
+  }).catch(() => {});
+  if (root.querySelector(`[data-task="${task}"]`)) await redraw();
   watched.delete(task);
 }
 
@@ -247,6 +259,9 @@ document.addEventListener("part-made", made);
 document.addEventListener("part-gone", gone);
 root.addEventListener("reordered", reordered);
 addEventListener("popstate", () => choose("", { push: false }));
-root.addEventListener("autosaved", () => reloadParts(["tree"]));
+root.addEventListener("autosaved", async () => {
+  await settled();
+  await reloadParts(["tree"]);
+});
 addEventListener("beforeunload", (event) => { if (orderBefore) event.preventDefault(); });
 watchTasks();

@@ -8,7 +8,7 @@ export function refuse(form, problem) {
   const rest = [];
   for (const each of problem.errors) {
     const field = nearest(form, each.field);
-    if (field) placed.push([field, each.message]);
+    if (field) placed.push([field, plain(field, each.message)]);
     else rest.push(each.message);
   }
   if (!placed.length && !rest.length) {
@@ -18,9 +18,16 @@ export function refuse(form, problem) {
   }
   for (const [field, message] of placed) mark(field, message);
   if (!document.title.startsWith(say("error"))) document.title = `${say("error")}: ${document.title}`;
-  if (problem.status === 409 && !placed.length && showConflict(form, problem)) return;
+  if (problem.status === 409 && !problem.errors.length && showConflict(form, problem)) return;
   if (rest.length || placed.length > 1) summarise(form, placed, rest, problem);
   else if (!("autosave" in form.dataset)) placed[0][0].focus();
+}
+
+// What is told of a type or a shape is meant for programs: people read what belongs there.
+function plain(field, message) {
+  if (!message.startsWith("Expected `")) return message;
+  if (!field.value.trim()) return say("needed");
+  return document.getElementById(`${field.id}-hint`)?.textContent || say("unfit");
 }
 
 export function sentence(problem) {

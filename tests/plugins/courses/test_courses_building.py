@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.async_api import ConsoleMessage, Page, Request, expect
 
 from kernel.testing import Person, School
@@ -132,8 +133,12 @@ async def test_a_course_from_nothing_to_published(
     await page.keyboard.press("Escape")
 
     await upload_with_a_break(page, lesson, proxy)
+    await page.locator("#new-section").fill("Half a ti")
     await school.settle()
     await expect(page.get_by_role("link", name="What to log")).to_be_visible()
+    await expect(page.locator("#new-section")).to_have_value("Half a ti")
+    await expect(page.locator("#new-section")).to_be_focused()
+    await page.locator("#new-section").fill("")
 
     await page.get_by_role("button", name="Add a video to “Building one”").click()
     await page.get_by_text("A video on YouTube").click()
@@ -147,6 +152,8 @@ async def test_a_course_from_nothing_to_published(
     await expect(page.get_by_role("link", name="Work that may be done twice")).to_be_focused()
 
     await page.get_by_role("link", name="What to log").click()
+    await page.locator("#part-title").fill("")
+    await expect(page.locator("#part-title-error")).to_have_text("Write something here.")
     await page.locator("#part-title").fill("What to log, and when")
     await expect(page.locator("[data-saved]")).to_contain_text("Saved at")
     await expect(page.get_by_role("link", name="What to log, and when")).to_be_visible()
@@ -297,3 +304,75 @@ async def test_an_upload_outlives_the_page(
     await expect(page.get_by_role("link", name="long")).to_be_visible()
     await expect(row).to_have_count(0)
     assert (await ask(instructor, "GET", f"{course.path}/videos"))["items"][0]["duration_seconds"] == 4
+
+
+async def test_every_part_is_changed_where_it_stands(
+    site: Site,  # noqa: F811
+    school: School,
+    tmp_path: Path,
+) -> None:
+    instructor = await school.person("instructor")
+    course = await two_sections(instructor)
+    path = f"/teach/courses/{course.id}"
+    page = await opened(site, instructor, f"{path}/curriculum")
+    heard = said(page)
+    state = page.locator("[data-saved]")
+
+    # Names in place: Enter goes on to the next one.
+    await choose(page, "First one", "[data-rename]")
+    for title in ("Legs", "Seats"):
+        await page.keyboard.type(title)
+        await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="Seats")).to_be_visible()
+    await choose(page, "Legs", "[data-move-to]")
+    await page.locator("#move-section").select_option(label="Second")
+    await page.locator("#move-to").get_by_role("button", name="Move", exact=True).click()
+    await expect(page.locator("[data-list=videos]").last).to_contain_text("Legs")
+    await expect(state).to_contain_text("Saved at")
+
+    # What is open stands in the address.
+    for title in ("Seats", "Second two"):
+        await page.get_by_role("link", name=title).click()
+        await expect(page.locator("#part-title")).to_have_value(title)
+    await page.go_back()
+    await expect(page.locator("#part-title")).to_have_value("Seats")
+
+    # Without a network what was typed stays, and is sent at a press.
+    await page.context.set_offline(True)
+    await page.locator("#part-title").fill("Seats and backs")
+    await expect(state).to_contain_text("Not saved: There is no network.")
+    await page.context.set_offline(False)
+    await state.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("link", name="Seats and backs")).to_be_visible()
+    await choose(page, "Second", "header [data-delete]")
+    await page.locator("#delete-part").get_by_role("button", name="Delete").click()
+    await expect(page.get_by_role("link", name="Second", exact=True)).to_have_count(0)
+    assert await curriculum(instructor, str(course.id)) == ["First", "Seats and backs"]
+
+    cover = tmp_path / "cover.png"
+    Image.new("RGB", (64, 36), "teal").save(cover)
+    await go(page, f"{path}/details")
+    await page.locator("#cover-file").set_input_files(cover)
+    await expect(page.get_by_role("img", name="The cover as it is now")).to_be_visible()
+    await go(page, f"{path}/materials")
+    await page.locator("#material-file").set_input_files(
+        {"name": "Sheet.txt", "mimeType": "text/plain", "buffer": b"To print"}
+    )
+    await page.get_by_role("link", name="Edit").click()
+    await expect(page.locator("#part-title")).to_have_value("Sheet")
+    await page.locator("#part-section").select_option(label="First")
+    await expect(page.get_by_role("link", name="Sheet")).to_be_visible()
+    await go(page, f"{path}/access")
+    await page.get_by_label("Price").fill("much")
+    await expect(page.locator("#price-error")).to_have_text("Such as 19.90; 0 for none.")
+    await page.get_by_label("Price").fill("19.90")
+    await expect(state).to_contain_text("Saved at")
+    assert (await ask(instructor, "GET", course.path))["price"] == "19.90"
+    assert heard == []
+
+
+async def choose(page: Page, title: str, what: str) -> None:
+    """Open the menu of a part and press something in it."""
+    item = page.locator("[data-item]", has=page.get_by_role("link", name=title, exact=True)).last
+    await item.locator("details.menu > summary").first.click()
+    await item.locator(what).first.click()
