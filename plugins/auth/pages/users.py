@@ -53,7 +53,7 @@ async def everybody(
         "page": page,
         "chosen": {"role": role, "status": status, "q": q, "seen": seen},
         "sort": sort,
-        "why_fast": partial(why_fast, actor, last_admin=await _has_other_last_admin(db, actor)),
+        "why_fast": partial(why_fast, actor),
         "roles": roles_within_reach(actor),
         **_powers(actor),
     }
@@ -82,7 +82,7 @@ async def one(db: Db, actor: Actor, user_id: FromPath[UUID]) -> Shown:
     manages = powers["may_manage"]
     values = {
         "user": user,
-        "why_fast": why_fast(actor, user, last_admin=await _has_other_last_admin(db, actor)),
+        "why_fast": why_fast(actor, user),
         "roles": roles_within_reach(actor),
         "zones": sorted({*timezones(), user.timezone}),
         "devices": await devices_of(db, actor, user_id, limit=_DEVICES, offset=0) if manages else None,
@@ -100,22 +100,18 @@ def roles_within_reach(actor: Actor) -> Sequence[Role]:
     return ROLES[own:]
 
 
-def why_fast(actor: Actor, user: UserCard, *, last_admin: bool) -> str:
-    """Return in a word why role and status of an account stand fast for the actor; empty where they do not."""
+def why_fast(actor: Actor, user: UserCard) -> str:
+    """Return in a word why role and status of an account stand fast for the actor; empty where they do not.
+
+    The last administrator needs no word: nobody but they themselves could decide about them.
+    """
     if user.id == actor.id:
         return "own"
-    if user.role not in roles_within_reach(actor):
-        return "above"
-    return "last" if last_admin and user.role == "admin" and user.status == "active" else ""
+    return "" if user.role in roles_within_reach(actor) else "above"
 
 
 def _powers(actor: Actor) -> dict[str, bool]:
     return {"may_create": actor.may(CREATE_USER), "may_manage": actor.may(MANAGE_USER)}
-
-
-async def _has_other_last_admin(db: Db, actor: Actor) -> bool:
-    """Whether there is a last administrator other than the actor; who is one themselves need not ask."""
-    return actor.role != "admin" and await users.has_one_administrator(db)
 
 
 PAGES: Sequence[Mapping[str, Any]] = (

@@ -79,7 +79,6 @@ _SEEN: Mapping[Seen, ColumnElement[bool]] = {
     "never": User.last_login.is_(None),
 }
 _DAYS_AGO: Mapping[Seen, int] = {"week": 7, "month": 30, "long_ago": 90}
-_ACTIVE_ADMINS = select(func.count()).select_from(User).where(User.role == "admin", User.status == "active")
 # By id is by time: ids grow.
 _ORDERS: Mapping[UserSort, tuple[ColumnElement[Any], ...]] = {
     "name": (UserProfile.last_name.asc(), UserProfile.first_name.asc(), UserProfile.user_id.asc()),
@@ -167,8 +166,3 @@ def _list_statements(
         # Row-level security would read every row; the function filters by tenant itself and has its indexes.
         page, total = page.where(_IS_MATCHING), total.where(_IS_MATCHING)
     return page.order_by(*_ORDERS[sort]).limit(bindparam("most")).offset(bindparam("skip")), total
-
-
-async def has_one_administrator(db: Db) -> bool:
-    """Whether nobody could administer the tenant without the only active administrator."""
-    return int(await db.value(_ACTIVE_ADMINS)) <= 1
