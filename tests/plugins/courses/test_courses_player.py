@@ -13,8 +13,8 @@ from tests.plugins.media.films import film
 from tests.plugins.portal.conftest import Site, site  # noqa: F401 - a fixture
 from tests.plugins.portal.test_portal_in_every_look import listen
 
-SECONDS = 12
-VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:06.000\nA <b>saw</b>\n\n00:00:06.000 --> 00:00:12.000\nAnother one\n"
+SECONDS = 16
+VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:06.000\nA <b>saw</b>\n\n00:00:06.000 --> 00:00:16.000\nAnother one\n"
 UPLOADED = {"video_type": "server_upload", "video_url": None}
 # What their player would be: it tells where it stands once it has been asked to.
 YOUTUBE = """<!doctype html><title>Frame</title><script>addEventListener("message", ({ data, source, origin }) => {
@@ -110,7 +110,7 @@ async def test_a_lesson_plays_is_counted_and_resumed_by_keyboard_alone(
     assert await page.evaluate("document.querySelector('[data-screen]').playbackRate") == 2
     assert await page.evaluate("document.querySelector('[data-screen]').textTracks[0].mode") == "showing"
     seen = await progress_of(student, course, 0)
-    assert 5 <= seen["watched_seconds"] <= SECONDS * 0.8
+    assert 5 <= seen["watched_seconds"] < SECONDS
     assert abs(seen["last_position"] - await at(page)) <= 1
 
     # Left and opened again it goes on a little before, with the speed and captions of before.
@@ -214,7 +214,8 @@ async def test_what_goes_wrong_loses_nothing(
     await page.route("**/master.m3u8*", lambda route: route.fulfill(status=403, body=""))
     await page.goto(lesson_of(course, 0))
     await page.wait_for_selector("html[data-ready]")
-    await page.keyboard.press("k")
+    for key in (">", ">", ">", ">", "k"):
+        await page.keyboard.press(key)
     await plays_until(page, 1)
     assert "m3u8" not in await page.evaluate("document.querySelector('[data-screen]').currentSrc")
 
@@ -251,7 +252,7 @@ async def test_what_goes_wrong_loses_nothing(
     await expect(soon).to_have_text("in 8 s", timeout=15_000)
     await page.clock.run_for(9000)
     await page.wait_for_url(lesson_of(course, 1))
-    assert (await progress_of(student, course, 0))["watched_seconds"] < 5
+    assert not (await progress_of(student, course, 0))["is_completed"]
     await page.close()
     page = await shown(context, lesson_of(course, 0))
     await page.keyboard.press("k")
@@ -261,7 +262,7 @@ async def test_what_goes_wrong_loses_nothing(
         await route.abort()
 
     await page.route("**/progress", cut_off)
-    await plays_until(page, 4)
+    await plays_until(page, 9)
     await page.keyboard.press("k")
     await expect(page.locator("[data-toasts]")).to_contain_text("Progress is kept on this device")
     before = (await progress_of(student, course, 0))["watched_seconds"]
