@@ -143,6 +143,21 @@ async def test_pages_cost_the_same_for_one_row_and_for_thirty(
     assert costs[0] == costs[1]
 
 
+@pytest.mark.parametrize("path", ["/admin/codes/attempts?limit=100", "/users/{student}/file"])
+async def test_tries_and_files_cost_the_same_for_one_row_and_for_thirty(
+    classroom: Classroom, query_count: Callable[[], int], path: str
+) -> None:
+    student = await classroom.student()
+    costs = []
+    for count in (1, 29):
+        for code in (await classroom.order(count=count))["items"]:
+            await redeem(student, code)
+        before = query_count()
+        await shown(classroom.admin, path.format(student=student.id))
+        costs.append(query_count() - before)
+    assert costs[0] == costs[1]
+
+
 def test_paper_and_page_have_the_same_measures() -> None:
     style, sheet = (
         (STATIC / "codes.css").read_text(encoding="utf-8"),
