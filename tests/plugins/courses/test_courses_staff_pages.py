@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from kernel.testing import Person, School
-from tests.plugins.courses.conftest import Course, ask, draft, published, watch
+from kernel.testing import Person, School, SchoolFactory
+from tests.plugins.courses.conftest import Course, Deliver, ask, draft, published, watch
 from tests.plugins.portal.test_portal_pages import open_page
 
 # The page, and what each gets: stranger, student, owner, another instructor, administrator, administrator elsewhere.
@@ -233,3 +233,61 @@ async def test_many_cost_as_many_queries_as_one(
     for number in range(1, 9):
         await one_more(number)
     assert await costs() == few
+
+
+async def test_dashboards_are_each_roles_own(
+    school: School, student: Person, instructor: Person, deliver: Deliver
+) -> None:
+    admin = await school.person("admin")
+    new = (await open_page(instructor.client, "/dashboard")).text
+    assert "Your first steps" in new
+    assert 'href="/teach/courses/new"' in new
+    course = await published(instructor, 100, title="Chairs")
+    await ask(student, "POST", f"{course.path}/enroll", status=201)
+    await watch(student, course.videos[0], (0, 60))
+    said = {"rating": 4, "comment": "Firm."}
+    await ask(student, "POST", f"{course.path}/reviews", status=201, json=said)
+
+    await ask(instructor, "PATCH", course.path, json={"price": "20.00"})
+    await deliver()
+
+    teaching = (await open_page(instructor.client, "/dashboard?days=7")).text
+    assert "Your first steps" not in teaching
+    for part in (
+        "Watched: 1 min.",
+        "Where viewers stop",
+        "My courses",
+        "Firm.",
+        "1 review waits for a reply",
+        "New course",
+    ):
+        assert part in teaching, part
+    found = await ask(instructor, "GET", f"{course.path}/analytics")
+    places = found["enrollments"]["active"] + found["enrollments"]["completed"]
+    assert f'<span class="name">Students</span><span class="value">{places}</span>' in teaching
+
+    looking = (await open_page(admin.client, "/dashboard")).text
+    for part in (
+        "Enrolments",
+        "1 enrolment.",
+        '<span class="name">Videos</span><span class="value">1</span>',
+        "$20.00",
+    ):
+        assert part in looking, part
+    for foreign in ("My courses", "Your first steps", "/teach/courses/new", 'href="/teach/students"'):
+        assert foreign not in looking, foreign
+    learning = (await open_page(student.client, "/dashboard")).text
+    assert "Watch time" not in learning
+    assert "/teach/" not in learning
+    assert "/admin/" not in learning
+    assert (await open_page(instructor.client, "/dashboard?days=8")).status_code == 400
+
+
+async def test_without_courses_there_is_no_trace_of_these_pages(new_school: SchoolFactory) -> None:
+    school = await new_school(plugins=["auth", "admin", "media", "portal"])
+    admin, instructor = await school.person("admin"), await school.person("instructor")
+    for person, paths in ((admin, ("/admin/review", "/admin/courses")), (instructor, ("/teach/students",))):
+        dashboard = (await open_page(person.client, "/dashboard")).text
+        for path in paths:
+            assert path not in dashboard
+            assert (await open_page(person.client, path)).status_code == 404
