@@ -29,7 +29,8 @@ async def own_courses(
     words = q.strip()
     page = await taught_page(db, actor, words=words or None, status=status, limit=_ROWS, offset=offset)
     most = media.most_bytes(db.tenant, "archive")
-    return "courses/teach_courses.html", {"page": page, "words": words, "status": status, "most_bytes": most}
+    values = {"page": page, "words": words, "status": status, "most_bytes": most, "may_create": actor.may(CREATE)}
+    return "courses/teach_courses.html", values
 
 
 async def new_course(db: Db, actor: Actor) -> Shown:

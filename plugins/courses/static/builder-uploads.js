@@ -15,8 +15,12 @@ const find = (selector) => document.querySelector(selector);
 const kept = () => JSON.parse(localStorage.getItem(STORE) || "[]");
 const keep = (entries) => localStorage.setItem(STORE, JSON.stringify(entries));
 const isSame = (one, other) => one.name === other.name && one.size === other.size && one.lastModified === other.lastModified && one.section === other.section;
+const renew = (entry, change) => keep(kept().map((each) => (isSame(each, entry) ? { ...each, ...change } : each)));
 const forget = (entry) => keep(kept().filter((each) => !isSame(each, entry)));
 const titleOf = (name) => name.replace(/\.[^.]+$/, "").slice(0, 255) || name;
+
+// Two tabs of one course do not carry the same file.
+const alone = (entry, work) => (navigator.locks ? navigator.locks.request(`${STORE}:${entry.section}:${entry.name}:${entry.size}`, { ifAvailable: true }, (lock) => lock && work()) : work());
 
 function take(files, section) {
   for (const file of files) {
@@ -29,7 +33,7 @@ function take(files, section) {
     const entry = { section, purpose, name: file.name, size: file.size, lastModified: file.lastModified };
     if ([...rows.values()].some((each) => isSame(each.entry, entry) && !each.lost)) continue;
     keep([...kept().filter((each) => !isSame(each, entry)), entry]);
-    carry(entry, file);
+    alone(entry, () => carry(entry, file));
   }
 }
 
@@ -37,12 +41,10 @@ async function carry(entry, file) {
   const job = begin(file, entry.purpose);
   const row = rowOf(job, { cancelled: () => over(entry, row) });
   place(row, entry);
-  try {
-    const answer = await job.done;
-    await finish(entry, row, answer, job.address);
-  } catch (problem) {
-    forget(entry);
-  }
+  const answer = await job.done.catch(() => null);
+  if (!answer) return;
+  renew(entry, { arrived: answer.id, address: job.address });
+  await finish(entry, row, answer, job.address);
 }
 
 function place(row, entry, lost = false) {
@@ -72,8 +74,10 @@ async function finish(entry, row, file, address) {
     await redraw();
   } catch (problem) {
     row.dataset.state = "failed";
+    rows.set(row, { entry, lost: true });
     row.querySelector("[data-about]").textContent = problem.status === undefined ? problem.message : sentence(problem);
-    forget(entry);
+    // What a reload may mend is kept for it.
+    if (problem.status !== 0 && !(problem.status >= 500)) forget(entry);
   }
 }
 
@@ -87,16 +91,20 @@ async function lookedAt(address, file) {
 
 // After a reload: what has come goes on by itself, what has not needs its file again.
 async function pickUp(entry) {
-  const address = keptAddress(entry.purpose, entry);
-  const state = address && (await call("GET", address).catch(() => null));
+  const address = entry.address || keptAddress(entry.purpose, entry);
+  let state = null;
+  try {
+    state = address && (await call("GET", address));
+  } catch (problem) {
+    // Asked again when the page is loaded the next time.
+    if (problem.status === 0 || problem.status >= 500) return;
+  }
+  if (!state && entry.arrived && entry.purpose === "file") state = { received: entry.size, length: entry.size, file: { id: entry.arrived } };
   if (!state) return forget(entry);
   const job = { file: entry, purpose: entry.purpose, sent: state.received, total: state.length, state: "lost", address, cancel: () => call("DELETE", address).catch(() => {}) };
   const row = rowOf(job, { cancelled: () => over(entry, row) });
   place(row, entry, true);
-  if (state.file) {
-    localStorage.removeItem(`upload:${entry.purpose}:${entry.name}:${entry.size}:${entry.lastModified}`);
-    return finish(entry, row, state.file, address);
-  }
+  if (state.file) return finish(entry, row, state.file, address);
   const input = Object.assign(document.createElement("input"), { type: "file", hidden: true });
   const button = row.querySelector("[data-pause]").cloneNode(true);
   button.querySelector("span").textContent = row.words("choose");
@@ -105,7 +113,7 @@ async function pickUp(entry) {
   input.addEventListener("change", () => {
     const [file] = input.files;
     if (file.name !== entry.name || file.size !== entry.size || file.lastModified !== entry.lastModified) return row.say("other", { name: entry.name });
-    carry(entry, file);
+    alone(entry, () => carry(entry, file));
   });
 }
 
@@ -131,8 +139,8 @@ function replace(file) {
   const id = find("[data-chosen]").dataset.chosen.split(":")[1];
   const section = find(`[data-item="${id}"]`).closest("[data-kind=section]").dataset.item;
   const entry = { section, purpose: "video", replaces: id, name: file.name, size: file.size, lastModified: file.lastModified };
-  keep([...kept(), entry]);
-  carry(entry, file);
+  keep([...kept().filter((each) => !isSame(each, entry)), entry]);
+  alone(entry, () => carry(entry, file));
 }
 
 document.addEventListener("parts-drawn", () => {
@@ -140,5 +148,5 @@ document.addEventListener("parts-drawn", () => {
 });
 if (!("fixed" in root.dataset)) {
   for (const kind of ["dragover", "dragleave", "drop"]) root.addEventListener(kind, dragged);
-  for (const entry of kept()) pickUp(entry);
+  for (const entry of kept()) alone(entry, () => pickUp(entry));
 }

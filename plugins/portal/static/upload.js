@@ -20,7 +20,8 @@ export function sizeOf(bytes) {
   return new Intl.NumberFormat(language, { style: "unit", unit: unit[0], maximumFractionDigits: bytes < 1e9 ? 0 : 1 }).format(bytes / unit[1]);
 }
 
-// Begins an upload; `done` is the file as the API tells of it. `told` is called with each change.
+// Begins an upload; `done` is the file as the API tells of it, and is broken by `cancel` alone: what failed may be resumed.
+// `told` is called with each change.
 export function begin(file, purpose, told = () => {}) {
   const job = { file, purpose, told, sent: 0, total: file.size, state: "waiting", address: keptAddress(purpose, file), problem: "", began: null, request: null, wake: () => {} };
   job.done = new Promise((done, failed) => Object.assign(job, { succeed: done, fail: failed }));
@@ -54,6 +55,7 @@ function stop(job, state) {
 
 async function cancel(job) {
   stop(job, "ended");
+  job.fail(new ApiProblem(0, null, 0));
   jobs.delete(job);
   localStorage.removeItem(keyOf(job.purpose, job.file));
   if (job.address) await call("DELETE", job.address).catch(() => {});
@@ -75,7 +77,6 @@ async function run(job) {
       if (job.state !== "sending") return;
       if (isFinal(problem)) {
         tell(job, { state: "failed", problem: sentence(problem) });
-        job.fail(problem);
         return next();
       }
       if (job.sent > farthest) tries = 0;
@@ -219,8 +220,9 @@ async function start(place, file) {
   const job = begin(file, place.dataset.upload);
   const row = rowOf(job);
   place.querySelector("[data-upload-rows]").append(row);
+  const answer = await job.done.catch(() => null);
+  if (!answer) return;
   try {
-    const answer = await job.done;
     if (place.dataset.then) {
       const [method, path] = place.dataset.then.split(" ");
       const titled = place.dataset.titled && { [place.dataset.titled]: file.name.replace(/\.[^.]+$/, "").slice(0, 255) || file.name };

@@ -300,6 +300,8 @@ async def test_an_upload_outlives_the_page(
         await row.locator("input[type=file]").set_input_files(file)
     assert int((await sent.value).headers["upload-offset"]) > 0
     await expect(row).to_contain_text("Being looked at")
+    await page.reload()
+    await expect(row).to_contain_text("Being looked at")
     await school.settle()
     await expect(page.get_by_role("link", name="long")).to_be_visible()
     await expect(row).to_have_count(0)
