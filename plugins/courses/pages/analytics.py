@@ -12,7 +12,7 @@ from plugins.courses.pages.course_tabs import SLOT, framed
 from plugins.courses.permissions import VIEW_ANALYTICS
 from plugins.courses.queries.analytics import course_analytics
 from plugins.courses.queries.courses_in_care import care_figures, care_page, student_figures
-from plugins.courses.queries.days_in_care import enrolled_by_day, watched_by_day
+from plugins.courses.queries.days_in_care import Days, enrolled_by_day, first_day, halved, watched_by_day
 
 PERIODS = (7, 30, 90)
 _ROWS = 25
@@ -22,8 +22,9 @@ Shown = tuple[str, Mapping[str, Any]]
 async def course_figures(db: Db, actor: Actor, course_id: UUID, days: Period = 30) -> Shown:
     """Show how a course is doing."""
     frame = await framed(db, actor, course_id, "analytics")
-    found = await course_analytics(db, actor, course_id, first=None, last=None)
-    series = await _series(db, actor, days, course_id)
+    found = await course_analytics(db, actor, course_id, first=first_day(db, days), last=None)
+    watched = await watched_by_day(db, actor, days=days, course_id=course_id)
+    series = _series(days, watched, halved(found.enrolled_by_day))
     return "courses/course_analytics.html", {**frame, **series, "found": found}
 
 
@@ -34,13 +35,13 @@ async def all_figures(db: Db, actor: Actor, days: Period = 30, offset: Offset = 
         "students": await student_figures(db, actor),
         "page": await care_page(db, actor, limit=_ROWS, offset=offset),
     }
-    return "courses/analytics.html", {**values, **await _series(db, actor, days)}
+    watched = await watched_by_day(db, actor, days=days)
+    enrolled = await enrolled_by_day(db, actor, days=days)
+    return "courses/analytics.html", {**values, **_series(days, watched, enrolled)}
 
 
-async def _series(db: Db, actor: Actor, days: int, course_id: UUID | None = None) -> dict[str, Any]:
+def _series(days: int, watched: Days, enrolled: Days) -> dict[str, Any]:
     """Return what happened day by day, and what has changed."""
-    watched = await watched_by_day(db, actor, days=days, course_id=course_id)
-    enrolled = await enrolled_by_day(db, actor, days=days, course_id=course_id)
     return {
         "period": days,
         "periods": PERIODS,

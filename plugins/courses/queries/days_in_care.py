@@ -68,12 +68,12 @@ class Days(Struct, frozen=True):
         return sum(self.before)
 
 
-async def enrolled_by_day(db: Db, actor: Actor, *, days: int, course_id: UUID | None = None) -> Days:
+async def enrolled_by_day(db: Db, actor: Actor, *, days: int) -> Days:
     """Return how many have enrolled in the courses in the actor's care.
 
     Needs: courses.analytics.view
     """
-    return await _by_day(db, actor, _ENROLLED, days, course_id)
+    return await _by_day(db, actor, _ENROLLED, days, None)
 
 
 async def watched_by_day(db: Db, actor: Actor, *, days: int, course_id: UUID | None = None) -> Days:
@@ -84,23 +84,30 @@ async def watched_by_day(db: Db, actor: Actor, *, days: int, course_id: UUID | N
     return await _by_day(db, actor, _WATCHED, days, course_id)
 
 
+def first_day(db: Db, days: int) -> date:
+    """Return the day with which the period before a period of so many days up to today begins."""
+    zone = ZoneInfo(db.tenant.setting(GENERAL, GeneralSettings).timezone)
+    return clock.now().astimezone(zone).date() - timedelta(days=2 * days - 1)
+
+
+def halved(counted: Sequence[DayCount]) -> Days:
+    """Return a count for every day of two periods as what it is for the later one, and for the one before."""
+    days = len(counted) // 2
+    counts = [each.count for each in counted]
+    return Days(days=[each.day for each in counted[days:]], counts=counts[days:], before=counts[:days])
+
+
 async def _by_day(db: Db, actor: Actor, statement: Any, days: int, course_id: UUID | None) -> Days:
     timezone = db.tenant.setting(GENERAL, GeneralSettings).timezone
-    zone = ZoneInfo(timezone)
-    today = clock.now().astimezone(zone).date()
-    first = today - timedelta(days=2 * days - 1)
+    first = first_day(db, days)
     rows = await db.rows(
         DayCount,
         statement,
         owner=actor.limited_to(VIEW_ANALYTICS),
         course=course_id,
         timezone=timezone,
-        since=datetime.combine(first, time(), zone),
+        since=datetime.combine(first, time(), ZoneInfo(timezone)),
     )
     counts = {row.day: row.count for row in rows}
     every = [first + timedelta(days=number) for number in range(2 * days)]
-    return Days(
-        days=every[days:],
-        counts=[counts.get(day, 0) for day in every[days:]],
-        before=[counts.get(day, 0) for day in every[:days]],
-    )
+    return halved([DayCount(day, counts.get(day, 0)) for day in every])
