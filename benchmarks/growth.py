@@ -75,6 +75,7 @@ READINGS: Sequence[tuple[str, str]] = (
     ("admin", "/users/{student}"),
     ("admin", "/users/{student}/file"),
     ("admin", "/users/{student}/progress"),
+    ("admin", "/users/{student}/sessions"),
     ("student", "/users/me"),
     ("student", "/users/me/sessions"),
     ("admin", "/audit-logs"),

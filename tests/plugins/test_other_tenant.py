@@ -201,6 +201,7 @@ NO_IDS = {
     "courses_list", "materials_list", "categories_list", "enrollments_list", "access_codes_list",
     "access_codes_attempts", "media_upload_video", "media_upload_image", "media_upload_file", "media_upload_archive",
     "media_tus_options", "media_tus_create", "files_list",
+    "media_logo",  # what the settings of the school name, and nothing else: tests/plugins/media
     "media_read",  # bound to session and tenant by its signature: tests/plugins/media
 }  # fmt: skip
 
@@ -272,6 +273,7 @@ async def first_ids(school: School) -> Ids:
     )
     return {
         "user_id": str(instructor.id),
+        "instructor_id": str(instructor.id),
         "session_id": (await instructor.get("/users/me/sessions")).json()["items"][0]["id"],
         "passkey_id": made.json()["passkey"]["id"],
         "category_id": category["id"],
