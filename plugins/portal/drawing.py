@@ -1,5 +1,6 @@
 """A page, from what its handler returned: the shell around it, the slots filled, drawn after the database is left."""
 
+import gzip
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -49,7 +50,21 @@ async def draw(
     styles = dict.fromkeys(name for parts in filled.values() for part in parts for name in part.styles)
     around = {"shell": shell, "slots": filled, "part_styles": styles}
     page = site.environment(shell.locale).get_template(template).render({**around, **values})
-    return Response(page, media_type="text/html", cookies=_language_cookies(request, shell.locale))
+    packed, headers = _packed(request, page, is_known=shell.person is not None)
+    return Response(packed, media_type="text/html", headers=headers, cookies=_language_cookies(request, shell.locale))
+
+
+def _packed(request: Request[Any, Any, Any], page: str, *, is_known: bool) -> tuple[bytes, dict[str, str]]:
+    """Return a page as it is sent, compressed unless that could tell somebody else what it holds.
+
+    Another site may open our pages with words of its own in the address, and learn from the length of the answer what
+    stands on them (BREACH): where a person is signed in, only what they themselves or our pages ask for is compressed.
+    """
+    content, headers = page.encode(), {"Vary": "Accept-Encoding, Sec-Fetch-Site"}
+    is_ours = not is_known or request.headers.get("sec-fetch-site") in ("same-origin", "none")
+    if is_ours and "gzip" in request.headers.get("accept-encoding", ""):
+        return gzip.compress(content, 4, mtime=0), {**headers, "Content-Encoding": "gzip"}
+    return content, headers
 
 
 async def _parts(db: Db, actor: Actor, slot: str, subject: Any) -> list[Part]:
@@ -61,6 +76,11 @@ async def _parts(db: Db, actor: Actor, slot: str, subject: Any) -> list[Part]:
             filling = await item.fill(db, actor, subject)
         except DomainError as error:
             log.warning("slot.failed", slot=slot, reason=error.detail)
+            filling = ("portal/failed_part.html", {})
+        except Exception:
+            # Pages only read: what comes after a fault of the database begins another transaction.
+            log.exception("slot.failed", slot=slot)
+            await db.release()
             filling = ("portal/failed_part.html", {})
         if filling is not None:
             name, values = filling

@@ -154,5 +154,17 @@ export function start() {
   filterOnChange();
   staySignedIn();
   const dialog = document.querySelector("dialog#sign-in-again");
-  if (dialog) onSignedOut(async () => (await openDialog(dialog)) === "done");
+  if (!dialog) return;
+  const [first, second] = [dialog.querySelector("form"), dialog.querySelector("[data-factor]")];
+  onSignedOut(async () => {
+    [first.hidden, second.hidden] = [false, true];
+    return (await openDialog(dialog)) === "done";
+  });
+  document.addEventListener("signed-in-again", ({ detail: { answer, form } }) => {
+    form.reset();
+    if (!answer.mfa_required) return dialog.close("done");
+    [first.hidden, second.hidden] = [true, false];
+    second.querySelector("[name=mfa_token]").value = answer.mfa_token;
+    second.querySelector("[name=code]").focus();
+  });
 }

@@ -85,6 +85,26 @@ async def test_what_is_typed_outlives_the_session(site: Site, school: School) ->
     assert (await person.get("/users/me")).json()["city"] == "Alexandria"
 
 
+async def test_a_second_factor_is_asked_for_again_too(site: Site, school: School) -> None:
+    person = await school.person("student")
+    context = await site.visit(person=person)
+    page = await context.new_page()
+    await page.goto("/profile")
+    await page.wait_for_selector("html[data-ready]")
+    await page.locator("#city").fill("Aswan")
+    begun = await person.post("/auth/mfa/totp", json={"password": PASSWORD})
+    digits = pyotp.TOTP(begun.json()["secret"]).now()
+    codes = (await person.post("/auth/mfa/totp/confirm", json={"code": digits})).json()["recovery_codes"]
+    await context.clear_cookies()
+    await page.locator("form:has(#city)").get_by_role("button", name="Save").click()
+    await page.locator("#again-password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#again-code")).to_be_focused()
+    await page.keyboard.type(codes[0])
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-toasts]")).to_contain_text("Saved")
+
+
 async def test_theme_and_language_follow_the_person(site: Site, school: School) -> None:
     person = await school.person("student")
     page = await (await site.visit(person=person)).new_page()

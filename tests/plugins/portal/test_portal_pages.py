@@ -79,6 +79,18 @@ async def test_planted_text_stays_text(school: School) -> None:
         assert "&lt;script&gt;alert" in text
 
 
+@pytest.mark.parametrize(
+    ("site", "is_packed"), [("same-origin", True), ("none", True), ("cross-site", False), ("", False)]
+)
+async def test_what_others_open_is_not_compressed(school: School, student: Person, site: str, is_packed: bool) -> None:
+    asked = {"Sec-Fetch-Site": site} if site else {}
+    answer = await open_page(student.client, "/profile", **asked)
+    assert (answer.headers.get("content-encoding") == "gzip") is is_packed
+    assert "Sec-Fetch-Site" in answer.headers["vary"]
+    visitors = await open_page(await school.client(), "/", **asked)
+    assert visitors.headers["content-encoding"] == "gzip"
+
+
 async def test_pages_speak_the_language_of_the_reader(school: School, student: Person) -> None:
     client = await school.client()
     arabic = await open_page(client, "/sign-in", **{"Accept-Language": "ar-EG,ar;q=0.9,en;q=0.5"})
