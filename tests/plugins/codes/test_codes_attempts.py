@@ -83,7 +83,7 @@ async def test_twenty_strangers_at_once_pause_a_code_once_and_its_owner_is_told(
     await classroom.school.settle()
     (mail,) = await mailbox.mails(classroom.instructor.email)
     assert "Tables and chairs" in mail.subject
-    assert mail.links == [classroom.school.tenant.url(f"/access-codes/{bound['id']}")]
+    assert mail.links == [classroom.school.tenant.url(f"/teach/codes/{bound['id']}")]
     assert bound["code"] not in mail.text
 
 
