@@ -4,6 +4,7 @@ from types import ModuleType
 
 import pytest
 
+from kernel.db import Db
 from kernel.hookspecs import hookimpl
 from kernel.plugin import Plugin, PluginError
 from kernel.testing import AppFactory
@@ -33,6 +34,29 @@ async def test_a_plugin_has_pages_entries_and_cards_where_it_acts(app_with: AppF
     gone = (await open_page(student.client, "/dashboard")).text
     assert "polls" not in gone.lower()
     assert (await open_page(student.client, "/polls")).status_code == 404
+
+
+async def break_down(db: Db, _actor: object, _subject: object) -> None:
+    await (await db.driver()).execute("SELECT 1 / 0")
+
+
+async def test_a_part_that_fails_leaves_the_page_whole(app_with: AppFactory) -> None:
+    module = ModuleType("mine")
+    module.__file__ = __file__
+    vars(module)["PLUGIN"] = Plugin(name="mine", version="1", kernel=">=1", summary="Mine.")
+
+    def register_slots() -> list[dict[str, object]]:
+        return [{"slot": "dashboard.main", "fill": break_down, "access": "signed_in", "order": 1}]
+
+    vars(module)["register_slots"] = hookimpl(optionalhook=True)(register_slots)
+    school = await (await app_with(module, plugin, "portal")).school()
+    instructor = await school.person("instructor")
+    made = await instructor.post("/polls", json={"question": "Tea or coffee?", "options": ["Tea", "Coffee"]})
+    assert made.status_code == 201, made.text
+    dashboard = await open_page(instructor.client, "/dashboard")
+    assert dashboard.status_code == 200
+    assert "A part of this page could not be loaded." in dashboard.text
+    assert "Tea or coffee?" in dashboard.text
 
 
 @pytest.mark.parametrize(
