@@ -20,7 +20,7 @@ from plugins.courses.queries.browsing import cards_by_instructor
 from plugins.courses.queries.courses import course_details_by_slug
 from plugins.courses.queries.curriculum import course_extent, section_page
 from plugins.courses.queries.reviews import own_review, review_page
-from plugins.courses.queries.viewing import viewer_of
+from plugins.courses.queries.viewing import check_may_browse, viewer_of
 from plugins.courses.schemas.courses import CourseDetails
 
 Tab = Literal["about", "curriculum", "instructor", "reviews"]
@@ -71,6 +71,8 @@ async def reviews(db: Db, actor: Actor, slug: str, rating: Stars = None, offset:
 
 async def instructor_page(db: Db, actor: Actor, instructor_id: UUID) -> Shown:
     """Show somebody who teaches, with their published courses."""
+    # Before anybody learns who teaches here: where the catalogue is closed, so is this.
+    check_may_browse(db, actor)
     teacher = await auth.teacher_profile(db, instructor_id)
     if teacher is None:
         raise InstructorNotFound
