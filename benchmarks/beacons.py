@@ -2,11 +2,14 @@
 
 500 students report every ten seconds, which is 50 reports a second. Their work is weighed twice: sent as fast as it
 goes, which is what decides, and one by one at that pace. Between two of them a core sleeps and forgets what it had in
-its caches, so that each takes two or three times as long, with the bare stack as with ours.
+its caches, so that each takes about twice as long. How much of that is the bare stack's own, and what the server uses
+while nobody reports anything, stands beside it.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,7 +19,8 @@ from benchmarks.lab import running_lab
 from benchmarks.load import send
 from benchmarks.material import BEACON_S, prepare
 from benchmarks.report import Finding, weighed
-from benchmarks.servers import HOST, Server, Start, environment_of, free_port, running, serve_words
+from benchmarks.scenarios import both
+from benchmarks.servers import HOST, Server
 from kernel.settings import Settings
 
 NAMES = ("beacons",)
@@ -35,19 +39,28 @@ def watching_school(folder: Path, cores: Cores, *, tell: Callable[[str], None]) 
 
 
 def _cost(settings: Settings, folder: Path, cores: Cores, tell: Callable[[str], None]) -> Finding:
-    requests = prepare(settings, folder / "tapes", signed_in=True, redeemed=0, tell=tell)["progress"]
-    port = free_port()
-    start = Start(serve_words(port), environment_of(settings), folder / "log", cores.server)
-    with running(start, port) as server:
-        send(HOST, port, requests(_WARM_UP))
-        tell(f"beacons: what {STUDENTS} students report in {_SECONDS} s")
-        per_second = STUDENTS // BEACON_S
-        count = per_second * _SECONDS
-        at_once = _percent(server, lambda: send(HOST, port, requests(count), connections=_CONNECTIONS))
-        tell(f"beacons: {STUDENTS} students for {_SECONDS} s")
-        paced = _percent(server, lambda: asyncio.run(_paced(port, requests(count), per_second)))
-    note = f" of a core (PostgreSQL {at_once[1]:.1f})\none by one {sum(paced):.1f} (PostgreSQL {paced[1]:.1f})"
-    return weighed("beacons", sum(at_once), most=MOST_PERCENT, unit="%", note=note)
+    tapes = folder / "tapes"
+    requests = prepare(settings, tapes, signed_in=True, redeemed=0, tell=tell)["progress"]
+    per_second = STUDENTS // BEACON_S
+    count = per_second * _SECONDS
+    with both(settings, folder, tapes, cores.server) as (ours, bare):
+        at_once, paced = [], []
+        for server in (ours, bare):
+            send(HOST, server.port, requests(_WARM_UP))
+            tell(f"beacons: what {STUDENTS} students report in {_SECONDS} s")
+            sending = partial(send, HOST, server.port, requests(count), connections=_CONNECTIONS)
+            at_once.append(_percent(server, sending))
+            tell(f"beacons: {STUDENTS} students for {_SECONDS} s")
+            paced.append(_percent(server, lambda: asyncio.run(_paced(server.port, requests(count), per_second))))  # noqa: B023
+        tell(f"beacons: nobody for {_SECONDS} s")
+        idle = _percent(ours, lambda: time.sleep(_SECONDS))
+    note = f" of a core ({_parts(at_once[0])}; bare {_parts(at_once[1])})\none by one {sum(paced[0]):.1f} "
+    note += f"({_parts(paced[0])}; bare {_parts(paced[1])})\nidle {sum(idle):.2f}"
+    return weighed("beacons", sum(at_once[0]), most=MOST_PERCENT, unit="%", note=note)
+
+
+def _parts(percent: tuple[float, float]) -> str:
+    return f"{percent[0]:.1f} + PostgreSQL {percent[1]:.1f}"
 
 
 def _percent(server: Server, do: Callable[[], object]) -> tuple[float, float]:

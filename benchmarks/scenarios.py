@@ -59,7 +59,7 @@ def compare(
         tell=tell,
     )
     tell("Starting both servers")
-    with _both(settings, folder, tapes, cores.server) as (ours, bare):
+    with both(settings, folder, tapes, cores.server) as (ours, bare):
         for name in ("courses", "curriculum", "me"):
             if name in names:
                 check_same_answer(name, ours, bare, requests[name])
@@ -81,7 +81,8 @@ def compare(
 
 
 @contextmanager
-def _both(settings: Settings, folder: Path, tapes: Path, cores: frozenset[int]) -> Iterator[tuple[Server, Server]]:
+def both(settings: Settings, folder: Path, tapes: Path, cores: frozenset[int]) -> Iterator[tuple[Server, Server]]:
+    """Run ours and the bare stack for as long as the block lasts."""
     port, bare_port = free_port(), free_port()
     environment = environment_of(settings)
     words = ["-m", "benchmarks.bare", str(bare_port), str(tapes)]

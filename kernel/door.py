@@ -94,18 +94,23 @@ class Door:
         limit_s, now = self._deployment.settings.handler_timeout_s, asyncio.get_running_loop().time
         limit, has_begun = asyncio.timeout(limit_s), False
 
+        def set_limit(when: float | None) -> None:
+            # Whoever goes on although the time is over, as a driver does that cleans up, gets no more of it.
+            if not limit.expired():
+                limit.reschedule(when)
+
         async def timed_receive() -> Any:
-            limit.reschedule(None)
+            set_limit(None)
             message = await receive()
             if not has_begun:
-                limit.reschedule(now() + limit_s)
+                set_limit(now() + limit_s)
             return message
 
         async def timed_send(message: Message) -> None:
             nonlocal has_begun
             if not has_begun:
                 has_begun = True
-                limit.reschedule(None)
+                set_limit(None)
             await send(message)
 
         try:

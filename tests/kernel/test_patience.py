@@ -136,3 +136,11 @@ async def test_a_handler_that_takes_too_long_is_given_up_and_rolled_back(hasty: 
     admin = await sign_in(school, "admin")
     assert (await client.get("/lab/things", headers=admin.headers)).json()["total"] == 0
     assert (await client.post("/lab/sleep", json={"name": "b", "size": 0})).status_code == 200
+
+
+async def test_an_answer_that_comes_when_the_time_is_over_is_still_sent(hasty: Process) -> None:
+    client = await hasty.client(await hasty.school())
+
+    answer = await client.get("/lab/stubborn")
+
+    assert (answer.status_code, answer.json()) == (200, {"came": "late"})

@@ -14,6 +14,7 @@ _SHARES = (0.5, 1.0, 1.0, 0.15, 0.8, 0.0, 1.0, 0.35)
 """How much of a course its students have watched, one after the other."""
 _PACES = (0.98, 0.7, 0.93, 0.1, 0.99, 0.0, 0.8, 0.97)
 """And for how much of their time in it they have watched: most to this day, one stopped early."""
+_LEAVES_AT = 0.15
 _STEP_TO_NEXT = 7
 """From the first student of a course to the first of the next one; without a divisor that the students' number has."""
 
@@ -100,12 +101,13 @@ class CoursePlan(Struct, frozen=True, kw_only=True):
 
 
 class Attendance(Struct, frozen=True):
-    """A student in a course: since when, how many seconds of it they have watched, and for how many days."""
+    """A student in a course: since when, how many seconds were watched for how many days, and whether they left it."""
 
     email: str
     days_ago: float
     seconds: int
     days: float
+    left: Literal["dropped", "expired"] | None = None
 
 
 class SchoolPlan(Struct, frozen=True):
@@ -123,12 +125,20 @@ class SchoolPlan(Struct, frozen=True):
         for place in range(course.students):
             days_ago = course.days_ago * (1 - (place + 0.5) / course.students)
             kind = (number + place) % len(_SHARES)
+            email = students[(number * _STEP_TO_NEXT + place) % len(students)]
             yield Attendance(
-                students[(number * _STEP_TO_NEXT + place) % len(students)],
+                email,
                 days_ago,
                 round(whole * _SHARES[kind]),
                 days_ago * _PACES[kind],
+                self._left(course, email, _SHARES[kind]),
             )
+
+    def _left(self, course: CoursePlan, email: str, share: float) -> Literal["dropped", "expired"] | None:
+        """Return how somebody left who had only begun; nobody leaves a full course, and the printed student none."""
+        if share != _LEAVES_AT or course.max_students is not None or email == self.students[0]:
+            return None
+        return "expired" if course.requires_code else "dropped"
 
 
 SCHOOL = msgspec.json.decode((Path(__file__).parent / "school.json").read_bytes(), type=SchoolPlan)

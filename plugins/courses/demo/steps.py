@@ -21,6 +21,7 @@ from plugins.courses.actions import (
     categories,
     courses,
     enrollments,
+    expiry,
     materials,
     progress,
     publishing,
@@ -75,6 +76,11 @@ _DATE_PROGRESS = text("""
       CASE WHEN is_completed THEN moment END
     FROM gone
 """)
+_RUN_OUT = (
+    update(CourseEnrollment)
+    .where(CourseEnrollment.user_id == _STUDENT, CourseEnrollment.course_id == _COURSE)
+    .values(expires_at=_ENDED)
+)
 _DATE_REVIEW = (
     update(CourseReview)
     .where(CourseReview.user_id == _STUDENT, CourseReview.course_id == _COURSE)
@@ -164,6 +170,17 @@ async def _attend(db: Db, instructor: Actor, plan: CoursePlan, course_id: UUID) 
             if remark.reply:
                 await reviews.reply_to_review(db, instructor, review.id, ReplyRequest(remark.reply))
         await _date(db, student, course_id, each, watched)
+        if each.left == "dropped":
+            await enrollments.drop(db, student, course_id)
+        elif each.left == "expired":
+            await _run_out(db, student, course_id, each)
+
+
+async def _run_out(db: Db, student: Actor, course_id: UUID, attendance: Attendance) -> None:
+    """Let a place end that was given for a while."""
+    ended = clock.now() - timedelta(days=attendance.days_ago / 3)
+    await db.run(_RUN_OUT, student=student.id, course=course_id, ended=ended)
+    await expiry.expire_enrollments(db, 1)
 
 
 async def _watch(db: Db, student: Actor, course_id: UUID, left: int) -> list[UUID]:

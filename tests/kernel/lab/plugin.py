@@ -1,7 +1,9 @@
 """The manifest and hooks of the lab."""
 
+import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -214,6 +216,14 @@ async def sleep(db: Db, data: ThingRequest) -> None:
     await db.value(statements.SLEEP, seconds=data.size)
 
 
+@get("/lab/stubborn", guards=[public], operation_id="lab_stubborn")
+async def stubborn() -> dict[str, str]:
+    """Answer only once the time is over."""
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    return {"came": "late"}
+
+
 @get("/lab/free", guards=[public], operation_id="lab_free")
 async def free(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Read the query itself."""
@@ -240,6 +250,7 @@ def register_routes() -> Sequence[HTTPRouteHandler]:
         sever,
         sleep,
         free,
+        stubborn,
     ]
 
 

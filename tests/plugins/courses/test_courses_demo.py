@@ -21,6 +21,7 @@ _ROWS = text(
     " (SELECT count(*) FROM courses.course_enrollments), (SELECT count(*) FROM courses.video_progress),"
     " (SELECT count(*) FROM courses.course_reviews), (SELECT count(*) FROM media.files))"
 )
+_STATES = text("SELECT DISTINCT status FROM courses.course_enrollments")
 _OUT_OF_ORDER = text(
     "SELECT count(*) FROM courses.course_enrollments AS place JOIN courses.courses AS course"
     " ON course.id = place.course_id LEFT JOIN courses.course_reviews AS review"
@@ -74,8 +75,11 @@ async def test_demonstration_is_a_school_and_is_made_once(
     assert states == {"published": 20, "draft": 1, "submitted": 1, "rejected": 1, "archived": 1}
     assert len({course["category"]["id"] for course in courses}) == 6
     assert {course["slug"]: course["total_enrolled"] for course in courses} == {
-        plan.own_slug: plan.students for plan in SCHOOL.courses
+        plan.own_slug: plan.students - sum(each.left is not None for each in SCHOOL.attendances(plan))
+        for plan in SCHOOL.courses
     }
+    async with school.db() as db:
+        assert set(await db.values(_STATES)) == {"active", "completed", "dropped", "expired"}
     assert {course["language"] for course in courses} == {"en", "ar", "de", "es"}
     cover = await admin.get(f"http://{school.host}{courses[0]['thumbnail_url']}")
     assert (cover.status_code, cover.headers["content-type"]) == (200, "image/webp")
