@@ -34,9 +34,9 @@ def sections_handler(tokens: Tokens, steps: Sequence[Step]) -> HTTPRouteHandler:
     Raises:
         TapeUnknown: Ours runs other statements than this handler knows how to put together.
     """
-    if [each.kind for each in steps] != [SeenCourse, SectionRow, None, VideoRow, MaterialRow]:
+    if [each.kind for each in steps] != [SeenCourse, SectionRow, VideoRow, MaterialRow, None]:
         raise TapeUnknown("The curriculum takes other statements.", steps)
-    seen, page, count, lessons, files = steps
+    seen, page, lessons, files, count = steps
 
     @get("/api/v1/courses/{course_id:uuid}/sections")
     async def sections(
@@ -50,9 +50,9 @@ def sections_handler(tokens: Tokens, steps: Sequence[Step]) -> HTTPRouteHandler:
             if found is None:
                 raise NotFoundException
             rows = await connection.fetch(page.sql, *page.filled(values))
-            total = await connection.fetchval(count.sql, *count.filled(values))
             videos = [VideoRow(*each) for each in await connection.fetch(lessons.sql, *lessons.filled(values))]
             materials = [MaterialRow(*each) for each in await connection.fetch(files.sql, *files.filled(values))]
+            total = await connection.fetchval(count.sql, *count.filled(values))
         own = Standing(
             manages=False, is_enrolled=found["enrollment_status"] in ("active", "completed"), is_signed_in=True
         )
