@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import bindparam, update
@@ -80,6 +81,10 @@ async def test_visitors_are_asked_to_sign_in_and_come_back(new_school: SchoolFac
         page = (await open_page(client, f"/courses/open{tab}")).text
         assert way_in(page) == "sign_in"
         assert 'href="/sign-in?next=/courses/open"' in page
+    await published(await school.person("instructor"), title="دورة", is_free=True)
+    page = (await open_page(client, "/courses/دورة")).text
+    (address,) = re.findall(r'href="(/sign-in\?next=[^"]+)"', page)
+    assert f'data-next="/courses/{quote("دورة")}"' in (await open_page(client, address)).text
 
 
 @pytest.mark.parametrize("tab", TABS)
