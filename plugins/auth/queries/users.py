@@ -1,11 +1,12 @@
 """Reads of accounts, one and many."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -29,7 +30,7 @@ from kernel.routing import Page, rows_for
 from kernel.scoped_rows import ACTOR, within
 from kernel.scopes import Scope
 from kernel.totals import total_of
-from plugins.auth.permissions import LIST_USERS, Role
+from plugins.auth.permissions import LIST_USERS, READ_FILE, Role
 from plugins.auth.schemas.texts import Seen, Status, UserSort
 from plugins.auth.schemas.users import UserCard, UserDetails
 from plugins.auth.tables import StudentFile, User, UserProfile
@@ -90,6 +91,12 @@ _ORDERS: Mapping[UserSort, tuple[ColumnElement[Any], ...]] = {
 }
 
 
+class Reached(Struct, frozen=True):
+    """An account that a permission reaches."""
+
+    id: UUID
+
+
 def _within(scope: Scope) -> ColumnElement[bool]:
     """Return the condition that a scope reaches an account: one's own, those of students assigned to one, or any."""
     return within(scope, own=User.id == ACTOR, assigned=_IS_ASSIGNED)
@@ -123,6 +130,20 @@ async def reached_user(db: Db, actor: Actor, permission: Permission, user_id: UU
 @cache
 def _reached(scope: Scope) -> Executable:
     return _DETAILS.where(_within(scope))
+
+
+async def files_reached(db: Db, actor: Actor, ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Return which of these accounts' files the actor may open, in one query: for links that lead somewhere."""
+    scope, wanted = actor.scope(READ_FILE), frozenset(ids)
+    if scope is None or not wanted:
+        return frozenset()
+    found = await db.rows(Reached, _among(scope), ids=list(wanted), actor=actor.user_id)
+    return frozenset(each.id for each in found)
+
+
+@cache
+def _among(scope: Scope) -> Executable:
+    return select(User.id).where(User.id == any_(bindparam("ids", type_=ARRAY(Uuid))), _within(scope))
 
 
 async def users_page(

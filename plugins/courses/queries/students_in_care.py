@@ -150,6 +150,8 @@ class StudentInCare(Struct, frozen=True):
 
     row: StudentInCareRow
     user: UserRef | None
+    has_file: bool
+    """Whether their file is there for the reader."""
 
 
 class StudentCounts(Struct, frozen=True):
@@ -200,7 +202,7 @@ async def students_in_care(
         offset: After how many.
     """
     which = _which(actor, course_id)
-    rows = await _rows(db, which, state=state, sort=sort, limit=rows_for(limit), offset=offset)
+    rows = await _rows(db, actor, which, state=state, sort=sort, limit=rows_for(limit), offset=offset)
     counts = await student_counts(db, actor, course_id)
     return StudentsInCare(
         items=rows,
@@ -225,7 +227,7 @@ async def students_listed(db: Db, actor: Actor, course_id: UUID, *, most: int) -
 
     Needs: courses.enrollment.view
     """
-    return await _rows(db, _which(actor, course_id), state=None, sort="enrolled", limit=most, offset=0)
+    return await _rows(db, actor, _which(actor, course_id), state=None, sort="enrolled", limit=most, offset=0)
 
 
 async def courses_to_choose(db: Db, actor: Actor) -> Sequence[CourseName]:
@@ -237,11 +239,20 @@ async def courses_to_choose(db: Db, actor: Actor) -> Sequence[CourseName]:
 
 
 async def _rows(
-    db: Db, which: dict[str, Any], *, state: StudentState | None, sort: StudentSort, limit: int, offset: int
+    db: Db,
+    actor: Actor,
+    which: dict[str, Any],
+    *,
+    state: StudentState | None,
+    sort: StudentSort,
+    limit: int,
+    offset: int,
 ) -> list[StudentInCare]:
     rows = await db.rows(StudentInCareRow, _page(state, sort), limit=limit, offset=offset, **which)
-    people = await auth.users_by_id(db, {row.user_id for row in rows})
-    return [StudentInCare(row, people.get(row.user_id)) for row in rows]
+    ids = {row.user_id for row in rows}
+    people = await auth.users_by_id(db, ids)
+    reached = await auth.files_reached(db, actor, ids)
+    return [StudentInCare(row, people.get(row.user_id), row.user_id in reached) for row in rows]
 
 
 def _which(actor: Actor, course_id: UUID | None) -> dict[str, Any]:

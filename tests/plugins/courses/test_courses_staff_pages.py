@@ -99,6 +99,11 @@ async def test_students_stand_with_those_first_who_have_gone_quiet(school: Schoo
         await driver.execute(
             "UPDATE courses.course_enrollments SET enrolled_at = $1 WHERE user_id = $2", long_ago, quiet.id
         )
+    # A name leads to the file where the reader may open it: of who is assigned to them.
+    assert "/file" not in (await open_page(instructor.client, "/teach/students")).text
+    admin = await school.person("admin")
+    for student in (quiet, busy, gone):
+        await ask(admin, "PATCH", f"/users/{student.id}/file", json={"assigned_instructor": str(instructor.id)})
     page = (await open_page(instructor.client, "/teach/students")).text
     places = [page.index(f"/users/{each.id}/file") for each in (quiet, busy)]
     assert places == sorted(places)
