@@ -80,7 +80,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.problem_pages": ("Problem", "ProblemPage"),
     "kernel.problems": ("UnsupportedMedia", "as_domain_error", "problem_response"),
     "kernel.replicas": ("reads_only",),
-    "kernel.routing": ("Body", "Limit", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
+    "kernel.routing": ("Body", "Limit", "MOST_ROWS", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
     "kernel.scoped_rows": ("ACTOR", "within"),
     "kernel.scopes": ("Scope", "reaches"),
     "kernel.settings": ("Destination", "SecretText", "SettingsSpec"),

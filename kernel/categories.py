@@ -156,6 +156,10 @@ class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     progress_per_minute: Annotated[PerMinute, Meta(title="Progress", description="Reports of what was watched.")] = 30
     page_per_minute: Annotated[PerMinute, Meta(title="Pages", description="Pages that a browser shows.")] = 300
     media_per_minute: Annotated[PerMinute, Meta(title="Files", description="Parts of files.")] = 600
+    # A class behind one address opens its first page at once: a dozen of files for each of them, then none for good.
+    asset_per_minute: Annotated[
+        PerMinute, Meta(title="Parts of pages", description="Styles, scripts and icons of pages.")
+    ] = 6000
 
 
 class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):

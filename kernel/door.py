@@ -289,5 +289,6 @@ def _limits(door: str, rates: RateLimits, claims: AccessClaims | None, line: str
         "progress": rates.progress_per_minute,
         "page": rates.page_per_minute,
         "media": rates.media_per_minute,
+        "asset": rates.asset_per_minute,
     }
     return [Limit(f"{door}:{caller}", "log" if door == "upload" else "gcra", per_minute[door])]

@@ -47,6 +47,12 @@ def money(environment: Environment, value: Decimal, currency: str) -> str:
     return format_currency(value, currency, locale=_language(environment))
 
 
+def clock_time(seconds: int) -> str:
+    """Return a length as a player shows it: minutes and seconds, before them the hours if there are any."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
 @pass_context
 def day(context: Context, value: date | datetime) -> str:
     """Return a date, of an instant that of the reader's zone."""
@@ -113,7 +119,7 @@ def initials(name: str) -> str:
 
 
 FILTERS = {
-    "number": number, "percent": percent, "money": money, "size": size, "duration": duration, "initials": initials,
-    "language_name": language_name,
+    "number": number, "percent": percent, "money": money, "size": size, "duration": duration, "clock": clock_time,
+    "initials": initials, "language_name": language_name,
     "day": day, "hour": hour, "instant": instant, "ago": ago,
 }  # fmt: skip

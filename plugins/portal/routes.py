@@ -20,7 +20,7 @@ from plugins.portal.site import site_of
 
 _FOREVER = "public, max-age=31536000, immutable"
 _BRIEFLY = "public, max-age=60"
-_OPEN = {**limited("media"), "credential_ignored": True}
+_OPEN = {**limited("asset"), "credential_ignored": True}
 _WORKER = Path(__file__).parent / "static" / "sw.js"
 
 

@@ -39,7 +39,7 @@ async def test_courses_stand_where_they_belong(school: School, instructor: Perso
     await watch(student, done.videos[0], (0, 100), position=100)
     await ask(student, "DELETE", f"{left.path}/enroll", status=204)
     async with school.db() as db:
-        await db.run(_END, id_=over.id, at=clock.now() - timedelta(days=1))
+        await db.run(_END, id_=over.id, on=clock.now() - timedelta(days=1))
 
     active = await seen(student, "/my/courses")
     assert TITLES.findall(active) == [("/learn/begun", "Begun"), ("/learn/fresh", "Fresh")]

@@ -118,6 +118,6 @@ ROWS = (
     Row("curriculum-sent-back", "/teach/courses/{sent_back}/curriculum", "instructor"),
     Row("curriculum-submitted", "/teach/courses/{submitted}/curriculum", "instructor"),
     Row("course-details", "/teach/courses/{draft}/details", "instructor"),
-    Row("course-materials", "/teach/courses/{published}/materials", "instructor"),
+    Row("course-files", "/teach/courses/{published}/materials", "instructor"),
     Row("course-access", "/teach/courses/{published}/access", "instructor"),
 )

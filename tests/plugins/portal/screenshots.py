@@ -5,7 +5,7 @@ It visits a running demonstration, named by its address, with the demonstration'
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,24 @@ async def photograph(
         await context.close()
 
 
+def _found(places: dict[str, str], names: Sequence[str]) -> Iterator[tuple[Row, str]]:
+    """Yield the rows and their paths; what the demonstration has nothing of is named and left out."""
+    for row in ROWS:
+        if names and row.name not in names:
+            continue
+        try:
+            yield row, path_of(row, places)
+        except LookupError as missing:
+            print(missing, file=sys.stderr)
+
+
 async def main(origin: str, folder: Path, names: Sequence[str] = ()) -> None:
     """Draw everything, or the rows of these names."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         signed_in = await sign_ins(chromium, origin)
         places = await find_places(asking(chromium, origin, signed_in))
-        paths = {row: path_of(row, places) for row in ROWS if not names or row.name in names}
+        paths = dict(_found(places, names))
         for width in (1280, 390):
             for look in LOOKS:
                 await photograph(chromium, paths, origin, folder, width, look, signed_in)
