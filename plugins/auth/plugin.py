@@ -27,6 +27,7 @@ from plugins.auth.key_uses import KEY_USES
 from plugins.auth.listeners import LISTENERS
 from plugins.auth.mails import TEMPLATES
 from plugins.auth.pages import NAVIGATION, PAGES, SLOTS
+from plugins.auth.pages.users import SEARCH
 from plugins.auth.permissions import PERMISSIONS
 from plugins.auth.personal_data import PERSONAL_DATA
 from plugins.auth.routes import ROUTES
@@ -137,3 +138,9 @@ def register_navigation() -> Sequence[Mapping[str, Any]]:
 def register_slots() -> Sequence[Mapping[str, Any]]:
     """Return what accounts add to the dashboard."""
     return SLOTS
+
+
+@hookimpl(optionalhook=True)
+def register_search() -> Sequence[Mapping[str, Any]]:
+    """Return what the portal's search finds here."""
+    return SEARCH

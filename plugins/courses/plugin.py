@@ -23,6 +23,7 @@ from plugins.courses.file_uses import FILE_USES
 from plugins.courses.listeners import LISTENERS
 from plugins.courses.mails import KINDS, MAIL_TEMPLATES
 from plugins.courses.pages import NAVIGATION, PAGES, SLOTS
+from plugins.courses.pages.found import SEARCH
 from plugins.courses.permissions import PERMISSIONS
 from plugins.courses.personal_data import PERSONAL_DATA
 from plugins.courses.queries.videos import may_watch_file
@@ -140,3 +141,9 @@ def register_navigation() -> Sequence[Mapping[str, Any]]:
 def register_slots() -> Sequence[Mapping[str, Any]]:
     """Return what courses add to pages of others."""
     return SLOTS
+
+
+@hookimpl(optionalhook=True)
+def register_search() -> Sequence[Mapping[str, Any]]:
+    """Return what the portal's search finds here."""
+    return SEARCH

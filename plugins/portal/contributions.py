@@ -6,7 +6,7 @@ gave is not there: a page's route is the contributor's own, the rest is asked of
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Literal, TypeAlias, get_type_hints
 from urllib.parse import parse_qsl, urlencode
@@ -130,6 +130,36 @@ class SlotFilling(Struct, frozen=True, kw_only=True):
     order: int = 100
     scope: Scope | None = None
     styles: tuple[str, ...] = ()
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """Something that was searched for: what it is called, where it is, and a line about it."""
+
+    title: str
+    href: str
+    about: str = ""
+    icon: str = "info"
+
+
+class SearchGroup(Struct, frozen=True, kw_only=True):
+    """What a plugin finds by words, under a heading of the search page.
+
+    Args:
+        id: Dotted, `plugin.things`.
+        heading: In English, as the catalogues translate it.
+        find: Gets the database, the actor, the words and how many are wanted, and returns those found, the best first,
+            each a `Found` or a mapping of its fields; only what the actor may see.
+        access: Who finds it.
+        order: Smaller ones come first.
+        everything: The address of the page that shows them all, up to where the words are added: `/notes?q=`.
+    """
+
+    id: str
+    heading: str
+    find: Callable[[Db, Actor, str, int], Awaitable[Sequence[Found | Mapping[str, str]]]]
+    access: Access
+    order: int = 100
+    everything: str = ""
 
 
 async def _without_empty_filters(request: Request[Any, Any, Any]) -> Redirect | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kernel.hookspecs import hookspec
-from plugins.portal.contributions import NavigationEntry, Page, SlotFilling
+from plugins.portal.contributions import NavigationEntry, Page, SearchGroup, SlotFilling
 
 
 @hookspec
@@ -19,3 +19,8 @@ def register_navigation() -> Sequence[NavigationEntry]:  # type: ignore[empty-bo
 @hookspec
 def register_slots() -> Sequence[SlotFilling]:  # type: ignore[empty-body]
     """Return what the plugin adds to pages of others: cards of a dashboard, blocks of the home page."""
+
+
+@hookspec
+def register_search() -> Sequence[SearchGroup]:  # type: ignore[empty-body]
+    """Return what the plugin finds for the search of the portal."""

@@ -9,7 +9,7 @@ from kernel.auth import Permission
 from kernel.hookspecs import hookimpl
 from kernel.plugin import Plugin
 from kernel.problem_pages import ProblemPage
-from plugins.portal import hookspecs
+from plugins.portal import hookspecs, search
 from plugins.portal.contributions import NavigationEntry, Page
 from plugins.portal.pages import NAVIGATION, PAGES
 from plugins.portal.permissions import PERMISSIONS
@@ -52,7 +52,7 @@ def register_problem_page() -> ProblemPage:
 @hookimpl
 def register_pages() -> Sequence[Page]:
     """Return the portal's own pages."""
-    return PAGES
+    return (*PAGES, *search.PAGES)
 
 
 @hookimpl

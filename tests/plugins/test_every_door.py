@@ -33,7 +33,7 @@ CATALOGUE = {
 """Open to all where the tenant shows its catalogue, which it does not unless it says so."""
 PAGES = {
     "page_forgot_password", "page_home", "page_invitation", "page_offline", "page_redeem", "page_register",
-    "page_reset_password", "media_logo",
+    "page_reset_password", "page_search", "media_logo",
     "page_sign_in", "page_verify_email", "page_without_script", "portal_file", "portal_manifest", "portal_theme",
     "portal_worker",
 }  # fmt: skip

@@ -94,6 +94,22 @@ async def one(db: Db, actor: Actor, user_id: FromPath[UUID]) -> Shown:
     return "auth/user.html", values
 
 
+async def find_people(db: Db, actor: Actor, words: str, limit: int) -> list[dict[str, str]]:
+    """Return people by a part of their name or address, for the portal's search."""
+    page = await users.users_page(
+        db, actor, role=None, status=None, q=words, seen=None, sort="name", limit=limit, offset=0
+    )
+    return [
+        {
+            "title": f"{each.first_name} {each.last_name}",
+            "href": f"/admin/users/{each.id}",
+            "about": each.email,
+            "icon": "person",
+        }
+        for each in page.items
+    ]
+
+
 def roles_within_reach(actor: Actor) -> Sequence[Role]:
     """Return the roles that the actor may give: none above their own."""
     own = ROLES.index(actor.role) if actor.role in ROLES else len(ROLES)
@@ -124,5 +140,11 @@ NAVIGATION: Sequence[Mapping[str, Any]] = (
     {
         "id": "auth.users", "area": "admin", "group": "People", "label": "Users", "icon": "people",
         "path": "/admin/users", "order": 110, "access": LIST_USERS,
+    },
+)  # fmt: skip
+SEARCH: Sequence[Mapping[str, Any]] = (
+    {
+        "id": "auth.users", "heading": "Users", "find": find_people, "access": LIST_USERS, "order": 90,
+        "everything": "/admin/users?q=",
     },
 )  # fmt: skip

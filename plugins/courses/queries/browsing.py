@@ -204,6 +204,19 @@ async def cards_by_instructor(db: Db, actor: Actor, instructor: UserRef, *, limi
     return [card(row, {instructor.id: instructor}, currency) for row in rows]
 
 
+async def courses_found(db: Db, actor: Actor, words: str, limit: int) -> list[CourseCard]:
+    """Return the published courses that fit some words best.
+
+    Raises:
+        Forbidden: The actor may not browse.
+    """
+    check_may_browse(db, actor)
+    language = db.tenant.setting(GENERAL, GeneralSettings).locale
+    values = _values(Chosen(words=words), language)
+    statement = card_page(frozenset(values) - {"search_language"}, "relevance")
+    return await _cards(db, await db.rows(CardRow, statement, limit=limit, offset=0, **values))
+
+
 async def _cards(db: Db, rows: Sequence[CardRow]) -> list[CourseCard]:
     people = await auth.users_by_id(db, {row.instructor_id for row in rows})
     currency = db.tenant.setting(PAYMENT, PaymentSettings).currency

@@ -98,7 +98,7 @@ function pressed(event) {
     menu.querySelector("summary").focus();
   }
   if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey) {
-    const search = document.querySelector("input[type=search]");
+    const search = document.querySelector("main input[type=search]") ?? document.querySelector("input[type=search]");
     if (search) {
       event.preventDefault();
       search.focus();

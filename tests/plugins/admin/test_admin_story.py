@@ -56,7 +56,7 @@ async def test_an_administrator_looks_after_people(site: Site, school: School, a
     await page.wait_for_url("**/admin/users?*role=student*")
     await page.wait_for_selector("html[data-ready]")
     await expect(page.get_by_text(admin.email)).to_have_count(0)
-    await page.get_by_role("searchbox").fill("aziz")
+    await page.get_by_role("main").get_by_role("searchbox").fill("aziz")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**q=aziz*")
     await page.wait_for_selector("html[data-ready]")

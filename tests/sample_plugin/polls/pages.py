@@ -7,7 +7,7 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Offset
 from polls.permissions import READ
-from polls.queries import poll_page
+from polls.queries import poll_page, polls_asking
 
 Shown = tuple[str, Mapping[str, Any]]
 _ROWS, _NEWEST = 25, 3
@@ -24,9 +24,18 @@ async def newest(db: Db, _actor: Actor, _subject: object) -> Shown | None:
     return ("polls/newest.html", {"polls": found}) if found else None
 
 
+async def find_polls(db: Db, _actor: Actor, words: str, limit: int) -> list[dict[str, str]]:
+    """Return the newest polls whose question has the words."""
+    found = await polls_asking(db, words, limit=limit)
+    return [{"title": each.question, "href": "/polls", "icon": "chart"} for each in found]
+
+
 PAGES: Sequence[Mapping[str, Any]] = ({"path": "/polls", "handler": list_polls, "access": READ},)
 NAVIGATION: Sequence[Mapping[str, Any]] = tuple(
     {"id": f"polls.{area}", "area": area, "label": "Polls", "icon": "chart", "path": "/polls", "access": READ}
     for area in ("learn", "teach")
 )
 SLOTS: Sequence[Mapping[str, Any]] = ({"slot": "dashboard.main", "fill": newest, "access": READ, "order": 50},)
+SEARCH: Sequence[Mapping[str, Any]] = (
+    {"id": "polls.questions", "heading": "Polls", "find": find_polls, "access": READ, "order": 50},
+)

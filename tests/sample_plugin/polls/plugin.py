@@ -27,7 +27,7 @@ from polls.file_sections import SECTIONS
 from polls.key_uses import KEY_USES
 from polls.listeners import LISTENERS
 from polls.mails import MAIL_TEMPLATES
-from polls.pages import NAVIGATION, PAGES, SLOTS
+from polls.pages import NAVIGATION, PAGES, SEARCH, SLOTS
 from polls.permissions import PERMISSIONS
 from polls.personal_data import PERSONAL_DATA
 from polls.recounts import count_all_votes
@@ -150,3 +150,9 @@ def register_navigation() -> Sequence[Mapping[str, Any]]:
 def register_slots() -> Sequence[Mapping[str, Any]]:
     """Return the card of the dashboard."""
     return SLOTS
+
+
+@hookimpl(optionalhook=True)
+def register_search() -> Sequence[Mapping[str, Any]]:
+    """Return what the portal's search finds here."""
+    return SEARCH

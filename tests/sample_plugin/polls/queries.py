@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct, structs
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Integer, Text, bindparam, func, select
 
 from kernel import clock
 from kernel.auth import Actor
@@ -31,6 +31,11 @@ from polls.tables import Option, Poll, Vote
 _CARD = select(Poll.id, Poll.question, Poll.author_id, Poll.closes_at, Poll.closed_at, Poll.votes, Poll.created_at)
 _PAGE = (
     _CARD.order_by(Poll.id.desc()).limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
+)
+_ASKING = (
+    _CARD.where(func.strpos(func.lower(Poll.question), func.lower(bindparam("words", type_=Text))) > 0)
+    .order_by(Poll.id.desc())
+    .limit(bindparam("limit", type_=Integer))
 )
 _COUNT = select(func.count()).select_from(Poll)
 _BY_ID = _CARD.where(Poll.id == bindparam("poll_id"))
@@ -91,6 +96,11 @@ async def poll_page(db: Db, *, limit: int, offset: int) -> Page[PollCard]:
     """Return the polls, newest first."""
     cards = await db.rows(PollCard, _PAGE, limit=rows_for(limit), offset=offset)
     return Page(cards, await db.value(_COUNT), rows_for(limit), offset)
+
+
+async def polls_asking(db: Db, words: str, *, limit: int) -> list[PollCard]:
+    """Return the newest polls whose question has the words, in any letters."""
+    return await db.rows(PollCard, _ASKING, words=words, limit=limit)
 
 
 async def poll_details(db: Db, actor: Actor, poll_id: UUID) -> PollDetails:
