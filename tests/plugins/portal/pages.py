@@ -42,7 +42,7 @@ ROWS = (
     Row("codes-all", "/admin/codes", "admin"),
     Row("codes-attempts", "/admin/codes/attempts", "admin"),
     Row("sign-in-with-code", "/sign-in?next=/redeem%3Fcode%3D{code}"),
-    Row("search", "/search?q=course", "student"),
+    Row("search", "/search?q=open", "student"),
     Row("search-nothing", "/search?q=nothing-is-called-so", "admin"),
     Row("offline", "/offline"),
     Row("without-script", "/without-script"),
