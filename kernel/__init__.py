@@ -62,6 +62,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.kept_answers": ("Kept", "Query", "kept", "kept_part", "keeps_parts"),
     "kernel.key_uses": ("KeyUse", "MOST_AT_ONCE", "counts_by", "key_id_of", "renewing", "under_older_key"),
     "kernel.keys": ("DecryptionFailed", "Keyring", "UnknownKey"),
+    "kernel.languages": ("own_name",),
     "kernel.mail": ("MailAddressInvalid", "MailTemplate", "forget_mails_to", "parse_address", "send"),
     "kernel.mail.composing": ("Rendered",),
     "kernel.mail.templates": (

@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, pass_context, pass_environment
 from jinja2.runtime import Context
 
 from kernel import clock
-from plugins.portal.languages import own_name
+from kernel.languages import own_name
 
 _STEPS = ("kB", "MB", "GB", "TB")
 _RECENT_DAYS = 7
@@ -27,6 +27,15 @@ def _language(environment: Environment) -> Locale:
 
 def _locale(context: Context) -> Locale:
     return Locale.parse(context["shell"].locale, sep="-")
+
+
+@pass_environment
+def translated(environment: Environment, text: str) -> str:
+    """Return a text that a plugin brings (a label, a title) in the language: no pattern, and escaped as any value is.
+
+    `_(...)` is for the words of templates themselves: it fills in what stands behind `%` and trusts the rest as HTML.
+    """
+    return str(environment.globals["texts"].gettext(text)) if text else ""  # type: ignore[attr-defined]
 
 
 @pass_environment
@@ -104,14 +113,6 @@ def duration(context: Context, duration_seconds: int) -> str:
     return str(context.call(gettext, "%(minutes)s min", minutes=minutes))
 
 
-def language_name(code: str) -> str:
-    """Return the name that a language has in itself; its code where nobody knows it."""
-    try:
-        return own_name(code)
-    except (UnknownLocaleError, ValueError):
-        return code
-
-
 def initials(name: str) -> str:
     """Return the first letters of the first and the last word, for who has no picture."""
     words = name.split()
@@ -119,7 +120,7 @@ def initials(name: str) -> str:
 
 
 FILTERS = {
+    "translated": translated, "initials": initials, "language_name": own_name,
     "number": number, "percent": percent, "money": money, "size": size, "duration": duration, "clock": clock_time,
-    "initials": initials, "language_name": language_name,
     "day": day, "hour": hour, "instant": instant, "ago": ago,
 }  # fmt: skip

@@ -74,10 +74,5 @@ def direction(locale: str) -> str:
     return str(Locale.parse(locale, sep="-").text_direction)
 
 
-def own_name(locale: str) -> str:
-    """Return the name that a language has in itself."""
-    return (Locale.parse(locale, sep="-").get_display_name() or locale).capitalize()
-
-
 def _language(locale: str) -> str:
     return locale.partition("-")[0].lower()

@@ -13,9 +13,10 @@ from kernel.auth import Actor, Permission
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
 from kernel.door import Arrival
+from kernel.languages import own_name
 from kernel.tenancy import Tenant
 from plugins.auth.api import may_refresh, viewer
-from plugins.portal.languages import direction, own_name, preferred
+from plugins.portal.languages import direction, preferred
 from plugins.portal.site import site_of
 
 LANGUAGE_COOKIE, THEME_COOKIE = "collegium_language", "collegium_theme"

@@ -37,8 +37,8 @@ class Site:
                 extensions=["jinja2.ext.i18n"],
             )
             environment.filters.update(FILTERS)
-            environment.globals.update(asset=self.assets.address, locale=locale)
             texts = self.languages.catalogue(locale)
+            environment.globals.update(asset=self.assets.address, locale=locale, texts=texts)
             environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
             self._environments[locale] = environment
         return self._environments[locale]

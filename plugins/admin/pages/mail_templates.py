@@ -9,8 +9,8 @@ from litestar.params import FromPath
 from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
+from kernel.languages import own_name
 from kernel.mail.templates import list_templates, template_text
-from plugins.admin.pages.language_names import own_name
 from plugins.admin.permissions import READ_MAIL_TEMPLATES, UPDATE_MAIL_TEMPLATES
 
 Shown = tuple[str, Mapping[str, Any]]

@@ -10,7 +10,7 @@ from kernel.categories import GENERAL, GeneralSettings
 from kernel.clock import timezones
 from kernel.db import Db
 from kernel.errors import NotFound
-from plugins.admin.pages.language_names import own_name
+from kernel.languages import own_name
 from plugins.admin.pages.setting_fields import fields_of
 from plugins.admin.permissions import READ_SETTINGS, UPDATE_SETTINGS
 from plugins.admin.queries.settings import settings_forms, settings_of

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from babel import Locale
-
 from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.clock import timezones
 from kernel.db import Db
+from kernel.languages import own_name
 from kernel.routing import OPEN_TO_RESTRICTED, Offset
 from plugins.auth.actions.second_factors import second_factors_of
 from plugins.auth.queries import devices as device_queries
@@ -53,14 +52,10 @@ async def preferences(db: Db, actor: Actor) -> Shown:
     spoken = db.tenant.setting(GENERAL, GeneralSettings).locales
     values = {
         "chosen": await chosen_preferences(db, actor.id),
-        "languages": [(each, _own_name(each)) for each in spoken],
+        "languages": [(each, own_name(each)) for each in spoken],
         "zones": [(each, each.replace("_", " ")) for each in sorted(timezones())],
     }
     return "auth/preferences.html", values
-
-
-def _own_name(locale: str) -> str:
-    return (Locale.parse(locale, sep="-").get_display_name() or locale).capitalize()
 
 
 PAGES: Sequence[Mapping[str, Any]] = (

@@ -9,15 +9,16 @@ from litestar.params import QueryParameter
 
 from kernel.auth import Actor
 from kernel.db import Db
+from kernel.languages import own_name
 from kernel.routing import MOST_ROWS
 from plugins.courses import rules
 from plugins.courses.pages.course_tabs import SLOT, framed
 from plugins.courses.pages.review_queue import places_of, review_checks
-from plugins.courses.pages.teaching import category_options, language_options, own_name
+from plugins.courses.pages.teaching import category_options, language_options
 from plugins.courses.permissions import ARCHIVE, EDIT, PUBLISH, SUBMIT
 from plugins.courses.queries.courses import course_details
+from plugins.courses.queries.curriculum import whole_curriculum
 from plugins.courses.queries.materials import material_page
-from plugins.courses.queries.teaching import whole_curriculum
 from plugins.courses.schemas.courses import CourseDetails
 from plugins.courses.schemas.curriculum import SectionDetails
 from plugins.courses.schemas.reviewing import ReviewNote

@@ -18,7 +18,7 @@ from kernel.routing import Offset
 from plugins.courses.permissions import ENROLL
 from plugins.courses.queries.browsing import Access, Chosen, Listing, catalogue_listing
 from plugins.courses.queries.catalogue import CATALOGUE
-from plugins.courses.queries.own_courses import OwnCourse, own_courses
+from plugins.courses.queries.own_courses import going_on, own_courses
 from plugins.courses.schemas.texts import Level
 
 Sort = Literal["recommended", "relevance", "newest", "rating"]
@@ -117,13 +117,8 @@ async def catalogue(
     return "courses/catalogue.html", {
         "page": page,
         "own": {each.course_id: each for each in own},
-        "going_on": _going_on(own) if not page.choices and not offset else None,
+        "going_on": going_on(own) if not page.choices and not offset else None,
     }
-
-
-def _going_on(own: Sequence[OwnCourse]) -> OwnCourse | None:
-    """Return the course that was watched last, unless it is done."""
-    return own[0] if own and own[0].status == "active" and own[0].lesson_id else None
 
 
 def _usual(chosen: Chosen) -> Sort:

@@ -18,7 +18,7 @@ from plugins.courses.errors import InstructorNotFound
 from plugins.courses.permissions import EDIT, ENROLL, WRITE_REVIEW
 from plugins.courses.queries.browsing import cards_by_instructor
 from plugins.courses.queries.courses import course_details_by_slug
-from plugins.courses.queries.curriculum import course_extent, section_page
+from plugins.courses.queries.curriculum import course_extent, whole_curriculum
 from plugins.courses.queries.reviews import own_review, review_page
 from plugins.courses.queries.viewing import check_may_browse, viewer_of
 from plugins.courses.schemas.courses import CourseDetails
@@ -31,7 +31,6 @@ Shown = tuple[str, Mapping[str, Any]]
 SLOTS_OF_A_COURSE = ("course.unlock", "course.tabs", "course.aside")
 _REVIEWS = 10
 _COURSES = 24
-_MOST_SECTIONS = 500
 
 
 async def about(db: Db, actor: Actor, slug: str) -> Shown:
@@ -43,9 +42,9 @@ async def about(db: Db, actor: Actor, slug: str) -> Shown:
 async def curriculum(db: Db, actor: Actor, slug: str) -> Shown:
     """Show the sections of a course and their lessons, with what keeps each locked."""
     course = await course_details_by_slug(db, actor, slug)
-    sections = await section_page(db, actor, course.id, limit=_MOST_SECTIONS, offset=0)
+    sections = await whole_curriculum(db, actor, course.id)
     values = await _values(db, actor, course, "curriculum")
-    return "courses/course_curriculum.html", {**values, "sections": sections.items}
+    return "courses/course_curriculum.html", {**values, "sections": sections}
 
 
 async def instructor(db: Db, actor: Actor, slug: str) -> Shown:

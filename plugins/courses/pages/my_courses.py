@@ -9,6 +9,7 @@ from kernel.routing import Offset
 from plugins.courses.permissions import ENROLL
 from plugins.courses.queries.own_courses import (
     State,
+    going_on,
     learning_totals,
     own_course_counts,
     own_courses,
@@ -37,8 +38,7 @@ async def figures(db: Db, actor: Actor, _subject: object) -> Shown | None:
 async def under_way(db: Db, actor: Actor, _subject: object) -> Shown:
     """Show the lesson to go on with and the courses under way, or where to find the first."""
     courses = await own_courses(db, actor, ("active", "done"), limit=_ON_DASHBOARD, detailed=1)
-    going_on = courses[0] if courses and courses[0].status == "active" and courses[0].lesson_id else None
-    return "courses/under_way.html", {"courses": courses, "going_on": going_on}
+    return "courses/under_way.html", {"courses": courses, "going_on": going_on(courses)}
 
 
 async def activity(db: Db, actor: Actor, _subject: object) -> Shown | None:

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from kernel.auth import Actor
 from kernel.db import Db
-from kernel.routing import MOST_ROWS, Offset
+from kernel.routing import Offset
 from plugins.courses.permissions import REVIEW
 from plugins.courses.queries.care import course_in_care, waiting_count, waiting_page
 from plugins.courses.queries.courses import course_details
-from plugins.courses.queries.curriculum import section_page
+from plugins.courses.queries.curriculum import whole_curriculum
 from plugins.courses.schemas.courses import CourseDetails
 from plugins.courses.schemas.curriculum import SectionDetails
 
@@ -27,7 +27,7 @@ async def review_course(db: Db, actor: Actor, course_id: UUID) -> Shown:
     """Show a course to who decides about it."""
     await course_in_care(db, actor, course_id, REVIEW)
     course = await course_details(db, actor, course_id)
-    sections = (await section_page(db, actor, course_id, limit=MOST_ROWS, offset=0)).items
+    sections = await whole_curriculum(db, actor, course_id)
     return "courses/review_course.html", {
         "course": course,
         "sections": sections,

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from babel import Locale, UnknownLocaleError
 from litestar.params import QueryParameter
 
 from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
+from kernel.languages import own_name
 from kernel.routing import MOST_ROWS, Offset
 from plugins.courses.permissions import CREATE, EDIT
 from plugins.courses.queries.categories import category_page
@@ -66,14 +66,6 @@ def language_options(db: Db, current: str) -> list[tuple[str, str]]:
     """Return the languages in which a course may be held, each under its own name; the current one is among them."""
     spoken = db.tenant.setting(GENERAL, GeneralSettings).locales
     return [(each, own_name(each)) for each in dict.fromkeys([*spoken, current])]
-
-
-def own_name(language: str) -> str:
-    """Return what a language calls itself."""
-    try:
-        return (Locale.parse(language, sep="-").get_display_name() or language).capitalize()
-    except (UnknownLocaleError, ValueError):
-        return language
 
 
 PAGES: Sequence[Mapping[str, Any]] = (

@@ -231,6 +231,11 @@ async def own_courses(
     return await db.rows(OwnCourse, _OWN, viewer=actor.id, states=which, limit=limit, offset=offset, detailed=most)
 
 
+def going_on(courses: Sequence[OwnCourse]) -> OwnCourse | None:
+    """Return the course with which somebody goes on: the first of `own_courses`, unless it is done or has no lesson."""
+    return courses[0] if courses and courses[0].status == "active" and courses[0].lesson_id else None
+
+
 async def own_course_counts(db: Db, actor: Actor) -> dict[State, int]:
     """Return how many courses of the actor's are in each state."""
     counts = {row.status: row.count for row in await db.rows(StatusCount, _COUNTS, viewer=actor.id)}

@@ -10,13 +10,11 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import FieldError
-from kernel.routing import MOST_ROWS, Page
+from kernel.routing import Page
 from plugins.courses import rules
 from plugins.courses.queries.catalogue import CatalogueFilter, course_page
-from plugins.courses.queries.curriculum import section_page
 from plugins.courses.queries.videos import IN_CURRICULUM
 from plugins.courses.schemas.courses import CourseCard
-from plugins.courses.schemas.curriculum import SectionDetails
 from plugins.courses.schemas.texts import CourseStatus
 from plugins.courses.tables import Course, CourseSection, CourseVerdict, CourseVideo
 
@@ -83,17 +81,3 @@ async def taught_page(
     states = {each.id: each for each in await db.rows(CourseState, _STATES, ids=[card.id for card in page.items])}
     items = [TaughtCourse(card, states[card.id]) for card in page.items if card.id in states]
     return Page(items, page.total, page.limit, page.offset)
-
-
-async def whole_curriculum(db: Db, actor: Actor, course_id: UUID) -> list[SectionDetails]:
-    """Return all sections of a course, however many there are, as somebody sees them.
-
-    Raises:
-        CourseNotFound: There is none, or not for this person.
-    """
-    page = await section_page(db, actor, course_id, limit=MOST_ROWS, offset=0)
-    sections = list(page.items)
-    while len(sections) < page.total and page.items:
-        page = await section_page(db, actor, course_id, limit=MOST_ROWS, offset=len(sections))
-        sections += page.items
-    return sections

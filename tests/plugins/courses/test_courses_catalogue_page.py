@@ -152,3 +152,9 @@ async def test_what_is_the_same_for_many_is_read_once_and_never_old(
     await ask(instructor, "PATCH", courses[0].path, json={"title": "Mittens"})
     assert "Mittens" in titles(await page_of(student))
     assert "الدورات" in (await open_page(student.client, "/courses", **{"Accept-Language": "ar"})).text
+
+
+async def test_a_course_may_be_called_like_a_part_of_the_page(instructor: Person, student: Person) -> None:
+    for title in ("Facets", "Orders", "Pager"):
+        await published(instructor, title=title)
+    assert set(titles(await page_of(student))) == {"Facets", "Orders", "Pager"}

@@ -1,8 +1,10 @@
-"""How lengths are written."""
+"""How lengths are written, and the texts that plugins bring."""
 
 import pytest
 
+from kernel.deployment import Deployment
 from plugins.portal.formats import clock_time
+from plugins.portal.site import Site
 
 
 @pytest.mark.parametrize(
@@ -11,3 +13,12 @@ from plugins.portal.formats import clock_time
 )
 def test_lengths_are_written_as_players_show_them(seconds: int, written: str) -> None:
     assert clock_time(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [("Courses", "الدورات"), ("Seen at 90 %", "Seen at 90 %"), ("<b>%(x)s", "&lt;b&gt;%(x)s"), ("", "")],
+)
+def test_texts_of_plugins_are_neither_patterns_nor_html(deployment: Deployment, text: str, drawn: str) -> None:
+    template = Site(deployment).environment("ar").from_string("{{ text|translated }}")
+    assert template.render(text=text) == drawn
