@@ -25,6 +25,7 @@ from kernel.storage import (
 from kernel.storage.directory import READ_BYTES, WRITE_BYTES
 from kernel.storage.files import Reading, Writing, storage_errors
 from tests.kernel.objects import TENANT, a_key, files_below, put, read, stream
+from tests.kernel.probe.background import until
 
 
 @pytest.fixture
@@ -84,9 +85,13 @@ async def test_put_leaves_nothing_when_it_is_cancelled(storage: DirectoryStorage
         stalled.set()
         await asyncio.Event().wait()
 
+    async def is_begun() -> bool:
+        return [Path(name).parent for name in files_below(root)] == [Path(".incoming")]
+
     upload = asyncio.create_task(storage.put(a_key(), stalling(), content_type="video/mp4", max_bytes=10**9))
     await stalled.wait()
-    assert [Path(name).parent for name in files_below(root)] == [Path(".incoming")]
+    # The batch is with a thread while the next one is asked for.
+    await until(is_begun)
     upload.cancel()
     with pytest.raises(asyncio.CancelledError):
         await upload
