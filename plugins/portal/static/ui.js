@@ -111,6 +111,15 @@ function network() {
   if (bar) bar.hidden = navigator.onLine;
 }
 
+function showCurrent() {
+  for (const row of document.querySelectorAll("main nav")) {
+    const here = row.querySelector(":scope > [aria-current]");
+    if (!here || row.scrollWidth <= row.clientWidth) continue;
+    const [at, around] = [here.getBoundingClientRect(), row.getBoundingClientRect()];
+    row.scrollLeft += at.left - around.left - (around.width - at.width) / 2;
+  }
+}
+
 function filterOnChange() {
   for (const form of document.querySelectorAll("form[data-auto]")) {
     let timer;
@@ -151,6 +160,7 @@ export function start() {
   addEventListener("online", network);
   addEventListener("offline", network);
   network();
+  showCurrent();
   filterOnChange();
   staySignedIn();
   const dialog = document.querySelector("dialog#sign-in-again");

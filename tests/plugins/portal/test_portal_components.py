@@ -68,6 +68,28 @@ async def test_a_menu_is_moved_in_by_keys_and_gives_the_focus_back(design: Page)
     await expect(button).to_have_attribute("aria-expanded", "false")
 
 
+async def test_the_filters_of_a_phone_keep_the_focus_and_give_it_back(design: Page) -> None:
+    await design.set_viewport_size({"width": 390, "height": 780})
+    opener = design.get_by_role("search", name="Filter students").get_by_role("button", name="Filter")
+    await opener.focus()
+    await design.keyboard.press("Enter")
+    sheet = design.get_by_role("dialog", name="Filter students")
+    await expect(sheet.get_by_label("Level")).to_be_focused()
+    await expect(opener).to_have_attribute("aria-expanded", "true")
+    await design.keyboard.press("Shift+Tab")
+    await design.keyboard.press("Shift+Tab")
+    await expect(sheet.get_by_role("button", name="Show 60")).to_be_focused()
+    await design.keyboard.press("Tab")
+    await expect(sheet.get_by_role("button", name="Close")).to_be_focused()
+    await design.keyboard.press("Escape")
+    await expect(sheet).to_be_hidden()
+    await expect(opener).to_be_focused()
+    await opener.click()
+    await design.mouse.click(195, 40)
+    await expect(sheet).to_be_hidden()
+    await expect(opener).to_be_focused()
+
+
 async def test_a_combobox_finds_one_and_several(design: Page) -> None:
     one = design.get_by_role("combobox", name="Instructor")
     await one.fill("han")
