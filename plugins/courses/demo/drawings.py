@@ -26,6 +26,8 @@ _FILMS = {
     16: ("#3b1f3f", "#f7d794"),
     20: ("#12163a", "#8be0d4"),
     24: ("#1f2f2a", "#f0c75e"),
+    28: ("#0d3b3e", "#f2b880"),
+    32: ("#2b2152", "#f3d9a4"),
 }
 """Two colours that flow into each other, by the seconds that a film takes."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from kernel.auth import Actor
 from kernel.db import Db
 from plugins.courses.demo import drawings
-from plugins.courses.demo.plans import CoursePlan, Material
+from plugins.courses.demo.plans import CoursePlan, Lesson, Material
 from plugins.courses.tables import Course, CourseSection, CourseVideo
 from plugins.media import api as media
 
@@ -38,7 +38,7 @@ class _Film(Struct, frozen=True):
 async def make_files(db: Db, instructor: Actor, plan: CoursePlan) -> CourseFiles:
     """Draw and store what a course needs; a film as long as one of the instructor's courses has is used again."""
     films = {film.duration_seconds: film.file_id for film in await db.rows(_Film, _OWN_FILMS, instructor=instructor.id)}
-    missing = sorted({lesson.seconds for lesson in plan.lessons} - films.keys())
+    missing = sorted({lesson.seconds for lesson in plan.lessons if lesson.is_film} - films.keys())
     # Drawing takes a while; nothing has been written yet.
     await db.release()
     cover, materials, made = await asyncio.gather(
@@ -47,6 +47,14 @@ async def make_files(db: Db, instructor: Actor, plan: CoursePlan) -> CourseFiles
         asyncio.gather(*(_store_film(db, instructor, seconds) for seconds in missing)),
     )
     return CourseFiles(cover, films | dict(zip(missing, made, strict=True)), materials)
+
+
+def captions_of(lesson: Lesson, language: str) -> bytes:
+    """Return what is said in a lesson as WebVTT, each sentence for the same while."""
+    lines = lesson.said[language]
+    each = lesson.seconds / len(lines)
+    cues = (f"00:{at * each:06.3f} --> 00:{(at + 1) * each:06.3f}\n{line}\n" for at, line in enumerate(lines))
+    return "\n".join(("WEBVTT\n", *cues)).encode()
 
 
 async def _store_cover(db: Db, instructor: Actor, plan: CoursePlan) -> UUID:

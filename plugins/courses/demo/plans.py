@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from plugins.courses.rules import slug_of
-from plugins.courses.schemas.texts import CourseStatus, Level
+from plugins.courses.schemas.texts import CourseStatus, Level, VideoType
 
 _SHARES = (0.5, 1.0, 1.0, 0.15, 0.8, 0.0, 1.0, 0.35)
 """How much of a course its students have watched, one after the other."""
@@ -28,10 +28,24 @@ class Category(Struct, frozen=True):
 
 
 class Lesson(Struct, frozen=True, array_like=True):
-    """A video; those of the same length look alike."""
+    """A video; those of the same length are one film, so one in which something is said has a length of its own."""
 
     title: str
     seconds: int
+    description: str | None = None
+    said: dict[str, tuple[str, ...]] = {}
+    youtube_id: str | None = None
+    video_url: str | None = None
+
+    @property
+    def kind(self) -> VideoType:
+        """Where it stands."""
+        return "youtube_private" if self.youtube_id else "external" if self.video_url else "server_upload"
+
+    @property
+    def is_film(self) -> bool:
+        """Whether the school has it itself."""
+        return self.kind == "server_upload"
 
 
 class Chapter(Struct, frozen=True):
@@ -99,6 +113,15 @@ class CoursePlan(Struct, frozen=True, kw_only=True):
         """All of them, in their order."""
         return [lesson for chapter in self.chapters for lesson in chapter.lessons]
 
+    @property
+    def film_seconds(self) -> int:
+        """How long the school's own films are, which most of its students watch only."""
+        return sum(lesson.seconds for lesson in self.lessons if lesson.is_film)
+
+    def seconds_of(self, share: float) -> int:
+        """Return how much somebody has watched; who has watched it all has been elsewhere too."""
+        return sum(lesson.seconds for lesson in self.lessons) if share == 1 else round(self.film_seconds * share)
+
 
 class Attendance(Struct, frozen=True):
     """A student in a course: since when, how many seconds were watched for how many days, and whether they left it."""
@@ -121,7 +144,6 @@ class SchoolPlan(Struct, frozen=True):
         """Yield who is in a course, the earliest first; the printed student has courses left to redeem codes for."""
         number = self.courses.index(course)
         students = self.students[1:] if course.requires_code else self.students
-        whole = sum(lesson.seconds for lesson in course.lessons)
         for place in range(course.students):
             days_ago = course.days_ago * (1 - (place + 0.5) / course.students)
             kind = (number + place) % len(_SHARES)
@@ -129,7 +151,7 @@ class SchoolPlan(Struct, frozen=True):
             yield Attendance(
                 email,
                 days_ago,
-                round(whole * _SHARES[kind]),
+                course.seconds_of(_SHARES[kind]),
                 days_ago * _PACES[kind],
                 self._left(course, email, _SHARES[kind]),
             )

@@ -29,7 +29,8 @@ from plugins.courses.actions import (
     sections,
     videos,
 )
-from plugins.courses.demo.files import CourseFiles, make_files
+from plugins.courses.actions.captions import Sent, put_captions
+from plugins.courses.demo.files import CourseFiles, captions_of, make_files
 from plugins.courses.demo.plans import SCHOOL, Attendance, CoursePlan
 from plugins.courses.queries.categories import category_page
 from plugins.courses.queries.courses import course_by_slug
@@ -137,12 +138,18 @@ async def _fill(db: Db, instructor: Actor, plan: CoursePlan, course_id: UUID, fi
         for lesson in chapter.lessons:
             order = CreateVideoRequest(
                 title=lesson.title,
-                video_type="server_upload",
+                description=lesson.description,
+                video_type=lesson.kind,
                 duration_seconds=lesson.seconds,
-                file_id=files.films[lesson.seconds],
+                file_id=files.films.get(lesson.seconds) if lesson.is_film else None,
+                youtube_id=lesson.youtube_id,
+                video_url=lesson.video_url,
                 is_preview=lesson is plan.lessons[0],
             )
-            await videos.add_video(db, instructor, section.id, order)
+            video = await videos.add_video(db, instructor, section.id, order)
+            for language in lesson.said:
+                sent = Sent("text/vtt", captions_of(lesson, language))
+                await put_captions(db, instructor, video.id, language, sent)
     for material in plan.materials:
         source = CreateMaterialRequest(
             course_id=course_id,
@@ -158,12 +165,11 @@ async def _attend(db: Db, instructor: Actor, plan: CoursePlan, course_id: UUID) 
     attendances = list(SCHOOL.attendances(plan))
     students = await _people(db, [each.email for each in attendances], "student")
     remarks = iter(plan.reviews)
-    whole = sum(lesson.seconds for lesson in plan.lessons)
     for each in attendances:
         student = students[each.email]
         await enrollments.enroll(db, student, course_id)
         watched = await _watch(db, student, course_id, each.seconds)
-        if each.seconds * 2 >= whole and (remark := next(remarks, None)):
+        if each.seconds * 2 >= plan.film_seconds and (remark := next(remarks, None)):
             review = await reviews.write_review(
                 db, student, course_id, CreateReviewRequest(remark.rating, remark.comment)
             )

@@ -16,8 +16,7 @@ Ask = Callable[[Reader, str], Awaitable[Any]]
 async def find_places(ask: Ask) -> dict[str, str]:
     """Return what there is: slugs of courses that are read, ids of what is worked at."""
     enrolled = (await ask("student", "/enrollments?limit=100"))["items"]
-    begun = max((each for each in enrolled if each["continue"]), key=lambda each: each["continue"]["last_position"])
-    videos = (await ask("student", f"/courses/{begun['course_id']}/videos?limit=100"))["items"]
+    begun, videos = await _most_to_see(ask, [each for each in enrolled if each["continue"]])
     mine = (await ask("instructor", "/courses?mine=true&limit=100"))["items"]
     unknown = await _not_enrolled(ask, {each["course_id"] for each in enrolled})
     batch = (await ask("instructor", "/access-codes/batches"))["items"][0]
@@ -53,6 +52,17 @@ def path_of(row: Row, places: dict[str, str]) -> str:
         return row.path.format_map(places)
     except KeyError as missing:
         raise LookupError(f"{row.name}: nothing stands for {{{missing.args[0]}}}; there are {sorted(places)}") from None
+
+
+async def _most_to_see(ask: Ask, begun: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the enrolment with most kinds of videos, then with most to resume, and the videos of its course."""
+    found = [
+        (each, (await ask("student", f"/courses/{each['course_id']}/videos?limit=100"))["items"]) for each in begun
+    ]
+    return max(
+        found,
+        key=lambda each: (len({video["video_type"] for video in each[1]}), each[0]["continue"]["last_position"]),
+    )
 
 
 async def _not_enrolled(ask: Ask, enrolled: set[str]) -> dict[str, str]:
