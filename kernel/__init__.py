@@ -84,6 +84,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.routing": ("Body", "Limit", "MOST_ROWS", "OPEN_TO_RESTRICTED", "Offset", "Page", "limited", "rows_for"),
     "kernel.scoped_rows": ("ACTOR", "within"),
     "kernel.scopes": ("Scope", "reaches"),
+    "kernel.scratch": ("scratch_folder", "sweep_scratch"),
     "kernel.settings": ("Destination", "SecretText", "SettingsSpec"),
     "kernel.spreadsheets": ("Cell", "csv_cell", "csv_lines", "xlsx_book"),
     "kernel.storage": (
@@ -92,6 +93,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "INLINE_TYPES",
         "MEDIA_PATH",
         "MediaGrant",
+        "ObjectDamaged",
         "ObjectNotFound",
         "Storage",
         "StoredObject",

@@ -1,5 +1,6 @@
 """Everything that a running process shares: settings, plugins, connections, keys. Opened once, closed once."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from kernel.mail.servers import parse_mail_from, server_from_url
 from kernel.refusals import Refusals
 from kernel.registry import Registry
 from kernel.replicas import Replicas
+from kernel.scratch import sweep_scratch
 from kernel.settings import Settings
 from kernel.storage import Storage, storage_from_url
 from kernel.tenancy import TenantDirectory
@@ -72,7 +74,8 @@ class Deployment:
         return self.registry.set_aside
 
     async def open(self) -> None:
-        """Prepare what must exist before the first request."""
+        """Prepare what must exist before the first request, and remove what processes that died have left."""
+        await asyncio.to_thread(sweep_scratch)
         await self.storage.prepare()
         await self.replicas.open()
 

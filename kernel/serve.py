@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -26,6 +25,7 @@ from kernel.metrics_route import worker_metrics
 from kernel.observability import configure_logging
 from kernel.patience import PatientProtocol
 from kernel.revisions import faults
+from kernel.scratch import scratch_folder
 from kernel.settings import LOOPBACK, Settings, SettingsError, export_settings, load_settings, share_metrics
 from kernel.tenancy import Tenant
 from kernel.tracing import configure_tracing
@@ -109,7 +109,7 @@ def serve(settings: Settings) -> None:
         with ready_settings(settings) as ready, ExitStack() as closing:
             export_settings(ready)
             if ready.workers > 1:
-                share_metrics(closing.enter_context(TemporaryDirectory(prefix="collegium-metrics-")))
+                share_metrics(str(closing.enter_context(scratch_folder("metrics"))))
             notes = asyncio.run(prepare(ready))
             announce(ready, notes)
             run_server(ready, listener)

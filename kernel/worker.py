@@ -13,12 +13,14 @@ from kernel.deployment import Deployment
 from kernel.dispatch import LANES, Dispatcher
 from kernel.faults import describe
 from kernel.queue import SIDE_BY_SIDE, Queue
+from kernel.scratch import sweep_scratch
 
 log = structlog.get_logger(__name__)
 
 _GRACE_S = 15.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
+_BETWEEN_SWEEPS_S = 3600.0
 
 
 async def run_worker(deployment: Deployment, stop: asyncio.Event) -> None:
@@ -31,6 +33,7 @@ async def run_worker(deployment: Deployment, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(_deliver_events(dispatcher, stop))
             group.create_task(keep_going(lambda: queue.work(stop), stop, what="queue"))
+            group.create_task(keep_going(lambda: _sweep(deployment, stop), stop, what="sweep"))
     finally:
         await database.close()
 
@@ -49,6 +52,14 @@ async def _deliver_events(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
         await keep_going(dispatcher.round, stop, what="events")
     finally:
         await dispatcher.drain(_GRACE_S)
+
+
+async def _sweep(deployment: Deployment, stop: asyncio.Event) -> None:
+    """After an hour, remove what processes have left on this machine and in the storage that have died meanwhile."""
+    await _sleep(_BETWEEN_SWEEPS_S, stop)
+    if not stop.is_set():
+        await asyncio.to_thread(sweep_scratch)
+        await deployment.storage.prepare()
 
 
 async def keep_going(step: Callable[[], Awaitable[None]], stop: asyncio.Event, *, what: str) -> None:

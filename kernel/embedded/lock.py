@@ -1,10 +1,8 @@
 """Who may start and stop the servers, and who still uses them: two files locked with flock.
 
-A lock goes when its process goes, however it goes, so nothing has to be cleaned up after a crash. Python does not hand
-the files on to programs that it starts; a server that held one would count as a user for ever.
+A lock goes with its process (`kernel.file_locks`). A server that held one would count as a user for ever.
 """
 
-import fcntl
 import os
 import socket
 import time
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from kernel.embedded.errors import EmbeddedStackError
 from kernel.embedded.place import claim_data_dir
+from kernel.file_locks import is_still_at, open_lock, share_lock, try_lock
 
 _START_LOCK_WAIT_S = 120.0
 
@@ -26,11 +25,11 @@ def start_lock(data_dir: Path) -> Iterator[None]:
     descriptor = -1
     try:
         # Whoever held the lock before may have deleted the directory, and this file with it.
-        while descriptor < 0 or not _is_still_at(path, descriptor):
+        while descriptor < 0 or not is_still_at(path, descriptor):
             claim_data_dir(data_dir)
             _close(descriptor)
-            descriptor = _open(path)
-            while not _try_lock(descriptor, fcntl.LOCK_EX):
+            descriptor = open_lock(path)
+            while not try_lock(descriptor):
                 if time.monotonic() > deadline:
                     raise EmbeddedStackError(
                         f"Another process has been starting or stopping the servers of {data_dir} for "
@@ -56,8 +55,8 @@ class Users:
 
     def join(self) -> bool:
         """Count this process in; return whether it is the only one."""
-        self._descriptor = _open(self._data_dir / "users.lock")
-        alone = _try_lock(self._descriptor, fcntl.LOCK_EX)
+        self._descriptor = open_lock(self._data_dir / "users.lock")
+        alone = try_lock(self._descriptor)
         if alone:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, _whereabouts(), 0)
@@ -68,39 +67,20 @@ class Users:
                 f"{self._data_dir} is in use by a process on another machine or in another container: stop that one, "
                 "or choose another data directory with --data-dir."
             )
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        share_lock(self._descriptor)
         return alone
 
     def leave(self) -> bool:
         """Count this process out; return whether nobody else uses the stack."""
-        alone = _try_lock(self._descriptor, fcntl.LOCK_EX)
+        alone = try_lock(self._descriptor)
         _close(self._descriptor)
         self._descriptor = -1
         return alone
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-
-
 def _close(descriptor: int) -> None:
     if descriptor >= 0:
         os.close(descriptor)
-
-
-def _is_still_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _whereabouts() -> bytes:

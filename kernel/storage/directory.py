@@ -18,6 +18,7 @@ from kernel.errors import TooLarge
 from kernel.storage.files import (
     Reading,
     Writing,
+    link_object,
     object_names,
     prepare_directory,
     probe_directory,
@@ -99,6 +100,11 @@ class DirectoryStorage:
                 yield chunk
         finally:
             reading.close()
+
+    async def lend(self, key: str, path: Path) -> None:
+        """Link to the file, which is read where it is."""
+        check_key(key)
+        await self._run(link_object, self._root / key, path)
 
     def direct_address(self, key: str, *, method: str, content_type: str, disposition: str) -> str | None:
         """Return None: nobody but us reaches the directory."""

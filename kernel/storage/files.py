@@ -167,6 +167,12 @@ def stat_object(path: Path) -> tuple[int, datetime]:
     return status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
 
 
+def link_object(path: Path, link: Path) -> None:
+    """Make a link to the object's file."""
+    stat_object(path)
+    link.symlink_to(path.absolute())
+
+
 def remove_object(root: Path, key: str) -> None:
     """Remove the object's file, and the directory of its parts if that is empty now."""
     path = root / key

@@ -7,6 +7,7 @@ the plugin that gave it out. Name, owner and purpose of a file stand in that plu
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -85,7 +86,7 @@ class Storage(Protocol):
         ...
 
     async def prepare(self) -> None:
-        """Make the storage ready at the start of a process, and remove what interrupted uploads left behind.
+        """Make the storage ready and remove what interrupted uploads left behind: at each start, and now and then.
 
         Raises:
             StorageUnavailable: It can never work as it is set up; one that is away at the moment is no reason.
@@ -116,6 +117,20 @@ class Storage(Protocol):
         Raises:
             ObjectNotFound: Before the first byte.
             ObjectDamaged: The object ends before `end`.
+        """
+        ...
+
+    async def lend(self, key: str, path: Path) -> None:
+        """Have the object under a path too, for programs that read files: a link to it where it is a file, or a copy.
+
+        Whoever asks removes what is there, also after a failure, and changes nothing under it.
+
+        Args:
+            key: Which.
+            path: Where nothing is yet, in a folder that is there.
+
+        Raises:
+            ObjectNotFound: There is no such object.
         """
         ...
 

@@ -3,7 +3,6 @@
 Runs in a process of its own, since a thousand cards take seconds; so it takes plain values and asks nothing else.
 """
 
-import tempfile
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
+from kernel.scratch import scratch_folder
 from plugins.codes import paper
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Card(Struct, frozen=True):
 
 def card_sheet(cards: Sequence[Card]) -> bytes:
     """Return the PDF; texts are printed as they are, in any script that the font has, right to left where it must."""
-    with tempfile.TemporaryDirectory() as folder:
-        sheet = _empty_sheet(Path(folder))
+    with scratch_folder("sheet") as folder:
+        sheet = _empty_sheet(folder)
         for number, card in enumerate(cards):
             place = number % _PER_PAGE
             if place == 0:

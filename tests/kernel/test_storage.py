@@ -163,6 +163,25 @@ async def test_open_range_gives_large_chunks(storage: Storage) -> None:
     assert [len(chunk) async for chunk in storage.open_range(key, 0, 2 * READ_BYTES + 5)] == [READ_BYTES, READ_BYTES, 5]
 
 
+async def test_a_lent_object_is_a_file_whose_end_is_not_the_objects(storage: Storage, tmp_path: Path) -> None:
+    data = os.urandom(2 * READ_BYTES + 7)
+    key = (await put(storage, data)).key
+    path = tmp_path / "lent"
+
+    await storage.lend(key, path)
+    assert path.read_bytes() == data
+    with pytest.raises(Exception, match="exists"):
+        await storage.lend(key, path)
+    path.unlink()
+
+    assert await read(storage, key, 0, len(data)) == data
+    for absent in (a_key(), a_key("/part.ts")):
+        with pytest.raises(ObjectNotFound):
+            await storage.lend(absent, path)
+    assert not path.is_symlink()
+    assert not path.exists()
+
+
 async def test_an_absent_object_is_not_found(storage: Storage) -> None:
     for key in (a_key(), a_key("/part.ts"), a_key("")):
         with pytest.raises(ObjectNotFound) as refusal:
@@ -245,6 +264,8 @@ async def test_a_text_that_is_no_key_is_refused_everywhere(storage: Storage, rem
         await storage.delete(key)
     with pytest.raises(ValueError, match="is not a storage key"):
         await read(storage, key, 0, 1)
+    with pytest.raises(ValueError, match="is not a storage key"):
+        await storage.lend(key, Path("nowhere"))
     assert await remains() == []
 
 

@@ -157,6 +157,14 @@ async def test_prepare_removes_uploads_abandoned_for_a_day_and_no_others(storage
     assert files_below(root) == [".incoming/young"]
 
 
+async def test_a_lent_object_takes_no_room(storage: DirectoryStorage, root: Path, tmp_path: Path) -> None:
+    key = (await put(storage, b"data")).key
+
+    await storage.lend(key, tmp_path / "lent")
+
+    assert (tmp_path / "lent").readlink() == root / key
+
+
 async def test_open_range_reads_what_the_page_cache_has_not(storage: DirectoryStorage, root: Path) -> None:
     data = os.urandom(5 * READ_BYTES)
     key = (await put(storage, data)).key

@@ -4,12 +4,11 @@ import subprocess
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import imageio_ffmpeg
 
 from kernel.errors import Unavailable
+from kernel.scratch import scratch_folder
 from plugins.courses.demo.plans import CoursePlan
 
 _SIZE = (960, 540)
@@ -86,8 +85,8 @@ def film(seconds: int) -> bytes:
     colours = ":".join(f"c{place}={colour}" for place, colour in enumerate(_FILMS[seconds]))
     picture = f"gradients=size=640x360:rate=10:speed=0.04:nb_colors=2:seed={seconds}:{colours}"
     tone = f"sine=frequency={200 + 10 * seconds}:beep_factor=2:sample_rate=22050"
-    with TemporaryDirectory(prefix="collegium-demo-") as folder:
-        path = Path(folder) / "film.mp4"
+    with scratch_folder("film") as folder:
+        path = folder / "film.mp4"
         command = [
             imageio_ffmpeg.get_ffmpeg_exe(),
             "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone,

@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 from anyio import open_file
 
 from kernel.errors import TooLarge
+from kernel.scratch import scratch_folder
 from plugins.media.rules.inspecting import refusal
 from plugins.media.rules.pictures import MOST_PIXELS, NO_PICTURE, TOO_MANY_PIXELS
 from plugins.media.schemas import Drawn
@@ -58,11 +58,11 @@ async def drawn_anew(chunks: AsyncIterator[bytes], *, max_bytes: int) -> AsyncIt
         NotAPicture: It is damaged, or has too many pixels.
         TooLarge: As soon as more bytes have come.
     """
-    with TemporaryDirectory(prefix="collegium-picture-", ignore_cleanup_errors=True) as folder:
-        source = Path(folder) / "source"
+    with scratch_folder("picture") as folder:
+        source = folder / "source"
         await _spool(chunks, source, max_bytes)
-        answer = await asyncio.get_running_loop().run_in_executor(_drawing, _draw, str(source), folder)
-        yield [Drawing(Path(folder) / each.name, each) for each in msgspec.json.decode(answer, type=list[Drawn])]
+        answer = await asyncio.get_running_loop().run_in_executor(_drawing, _draw, str(source), str(folder))
+        yield [Drawing(folder / each.name, each) for each in msgspec.json.decode(answer, type=list[Drawn])]
 
 
 async def _spool(chunks: AsyncIterator[bytes], path: Path, max_bytes: int) -> None:

@@ -5,27 +5,27 @@ How ffmpeg is run stands in `transcoding`, how its work is stored in `video_part
 """
 
 import asyncio
-from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_bytes
-from tempfile import TemporaryDirectory
 from time import monotonic
 from uuid import UUID
 
 import structlog
-from anyio import CancelScope, open_file
+from anyio import CancelScope
 from msgspec import Struct
 from sqlalchemy import Integer, Text, Uuid, bindparam, exists, insert, select, update
 
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.ids import new_id
+from kernel.scratch import scratch_folder, sweep_scratch
+from kernel.storage import ObjectDamaged, Storage
 from kernel.tasks import Task, TaskContext, TaskPostponed, TaskRefused, enqueue
 from plugins.media import keys
 from plugins.media.actions import transcoding
 from plugins.media.actions.transcoding import SOURCE, Unplayable
-from plugins.media.actions.video_parts import store_part, store_segments
+from plugins.media.actions.video_parts import discard_remains, store_part, store_segments
 from plugins.media.rules.hls import KEY_BYTES
 from plugins.media.rules.ladder import Probe, Variant, fallback_of, variants
 from plugins.media.rules.videos import is_progressive
@@ -193,29 +193,48 @@ async def _fail(context: TaskContext, file_id: UUID, sentence: str) -> Processed
 
 
 async def _make(context: TaskContext, source: Source) -> None:
-    with TemporaryDirectory(prefix="collegium-video-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        await _fetch(context, source, folder / SOURCE)
-        video = await transcoding.probe(folder, source.content_type)
-        async with context.transaction() as db:
-            hls = db.tenant.setting(SETTINGS, MediaSettings).hls
-            await db.run(
-                _LOOKED_AT,
-                file=source.id,
-                new_duration_ms=video.duration_ms,
-                new_width=video.width,
-                new_height=video.height,
-                new_video_codec=video.video_codec,
-                new_audio_codec=video.audio_codec,
-            )
-            made = set(await db.values(_MADE, file=source.id))
-        progress = _Progress(context, source.id)
-        await progress.tell(_LOOKED_AT_PCT)
-        for poster, width, height in await transcoding.draw_posters(folder, source.content_type, video):
-            if poster not in made:
-                await store_part(context, source.id, folder / poster, "image/webp", width=width, height=height)
-        await progress.tell(_DRAWN_PCT)
-        await _make_variants(context, source, folder, video, made, progress, hls=hls)
+    await discard_remains(context, source.id)
+    async with context.transaction() as db:
+        storage = db.deployment.storage
+    await _check_whole(storage, source)
+    # What a worker that was killed has left may be the room that is needed now.
+    await asyncio.to_thread(sweep_scratch)
+    with scratch_folder("video") as folder:
+        await storage.lend(source.storage_key, folder / SOURCE)
+        try:
+            await _make_all(context, source, folder)
+        except Unplayable:
+            # It is read where it lies, and a source that is lost is no fault of the video.
+            await _check_whole(storage, source)
+            raise
+
+
+async def _check_whole(storage: Storage, source: Source) -> None:
+    if (await storage.stat(source.storage_key)).size_bytes != source.size:
+        raise ObjectDamaged
+
+
+async def _make_all(context: TaskContext, source: Source, folder: Path) -> None:
+    video = await transcoding.probe(folder, source.content_type)
+    async with context.transaction() as db:
+        hls = db.tenant.setting(SETTINGS, MediaSettings).hls
+        await db.run(
+            _LOOKED_AT,
+            file=source.id,
+            new_duration_ms=video.duration_ms,
+            new_width=video.width,
+            new_height=video.height,
+            new_video_codec=video.video_codec,
+            new_audio_codec=video.audio_codec,
+        )
+        made = set(await db.values(_MADE, file=source.id))
+    progress = _Progress(context, source.id)
+    await progress.tell(_LOOKED_AT_PCT)
+    for poster, width, height in await transcoding.draw_posters(folder, source.content_type, video):
+        if poster not in made:
+            await store_part(context, source.id, folder / poster, "image/webp", width=width, height=height)
+    await progress.tell(_DRAWN_PCT)
+    await _make_variants(context, source, folder, video, made, progress, hls=hls)
 
 
 async def _make_variants(
@@ -278,17 +297,6 @@ async def _needs_fallback(context: TaskContext, source: Source, folder: Path, vi
     await store_part(context, source.id, path, "video/mp4", width=video.width, height=video.height)
     path.unlink()
     return False
-
-
-async def _fetch(context: TaskContext, source: Source, path: Path) -> None:
-    async with context.transaction() as db:
-        storage = db.deployment.storage
-    async with (
-        aclosing(storage.open_range(source.storage_key, 0, source.size)) as chunks,
-        await open_file(path, "xb") as file,
-    ):
-        async for chunk in chunks:
-            await file.write(chunk)
 
 
 class _Progress:

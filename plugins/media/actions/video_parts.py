@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam, delete, func, insert
 
 from kernel.db import Db, OutcomeUnknown
 from kernel.ids import new_id
@@ -25,12 +25,17 @@ from plugins.media.actions.renditions import add_rendition
 from plugins.media.actions.uploads import forget_upload, remember_object
 from plugins.media.rules.hls import SEGMENT_TYPE
 from plugins.media.rules.ladder import Variant
-from plugins.media.tables import VideoVariant
+from plugins.media.tables import Upload, VideoVariant
 
 CHUNK_BYTES = 256 * 1024
 _BLOCK_BITS = 128
 log = structlog.get_logger(__name__)
 
+_FORGET_REMAINS = (
+    delete(Upload)
+    .where(Upload.owner_id.is_(None), func.starts_with(Upload.storage_key, bindparam("prefix")))
+    .returning(Upload.storage_key)
+)
 _ADD_VARIANT = insert(VideoVariant).values(
     {
         name: bindparam(name)
@@ -40,6 +45,14 @@ _ADD_VARIANT = insert(VideoVariant).values(
         )
     }
 )
+
+
+async def discard_remains(context: TaskContext, file_id: UUID) -> None:
+    """Remove what an attempt whose worker died has left half stored; if that still lives, it can use it no more."""
+    async with context.transaction() as db:
+        storage = db.deployment.storage
+        for key in await db.values(_FORGET_REMAINS, prefix=f"{db.tenant_id}/{file_id}/"):
+            await storage.delete(key)
 
 
 async def store_part(

@@ -12,6 +12,12 @@ from tests.plugins.media.conftest import mp4, picture
 FILES = {"files/1.mp4": ("video", mp4()), "files/2.png": ("image", picture()), "files/3.txt": ("file", b"Read me.")}
 
 
+def described(name: str, kind: str, content: bytes) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
+    digest = hashlib.sha256(content).hexdigest()
+    return {"name": name, "kind": kind, "filename": name[6:], "size": len(content), "sha256": digest}
+
+
 def manifest(**changes: Any) -> dict[str, Any]:
     """Return what an archive says of a course with a video, a cover and a material."""
     video = {"title": "The saw", "video_type": "server_upload", "file": "files/1.mp4", "duration_seconds": 60}
@@ -21,16 +27,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "course": {"title": "Chairs", "cover": "files/2.png"},
         "sections": [{"title": "One", "videos": [video]}],
         "materials": [{"title": "Notes", "file": "files/3.txt"}],
-        "files": [
-            {
-                "name": name,
-                "kind": kind,
-                "filename": name[6:],
-                "size": len(content),
-                "sha256": hashlib.sha256(content).hexdigest(),
-            }
-            for name, (kind, content) in FILES.items()
-        ],
+        "files": [described(name, kind, content) for name, (kind, content) in FILES.items()],
     } | changes
 
 

@@ -62,6 +62,13 @@ async def read(person: Person, school: School, url: str, method: str = "GET", **
 
 
 @pytest.fixture
+def stored_path(settings: Settings) -> Callable[[str], Path]:
+    """A function that returns where an object is."""
+    root = Path(unquote(urlsplit(settings.storage_url).path))
+    return lambda key: root / key
+
+
+@pytest.fixture
 def leftovers(settings: Settings) -> Leftovers:
     """A function that returns how many objects, files and uploads a school has."""
     root = Path(unquote(urlsplit(settings.storage_url).path))

@@ -11,14 +11,17 @@ from uuid import UUID
 
 import pytest
 
+from kernel.ids import new_id
 from kernel.storage.objects import StorageUnavailable
 from kernel.tasks import enqueue
 from kernel.testing import App, AppFactory, Person, School
 from plugins.media import api as media
 from plugins.media.actions import processing, transcoding
 from plugins.media.actions.transcoding import SOURCE, Unplayable, run_ffmpeg
+from plugins.media.actions.uploads import remember_object
 from plugins.media.rules.ladder import variants
 from plugins.media.rules.videos import is_progressive
+from tests.kernel.objects import put
 from tests.plugins.media.conftest import Leftovers, mp4, read, upload
 from tests.plugins.media.films import FASTSTART, H264, VP8, facts, film, lines, playback, watched
 
@@ -234,6 +237,64 @@ async def test_video_that_is_removed_meanwhile_leaves_nothing(
     await school.bring_forward()
     await school.settle(may_fail=True)
     assert await leftovers(school) == (0, 0, 0)
+
+
+async def test_what_an_attempt_that_died_has_half_stored_is_removed_by_the_next_one(
+    school: School, instructor: Person, leftovers: Leftovers
+) -> None:
+    file = await upload(instructor, film(seconds=1))
+    other = await upload(instructor, b"text", "a.txt", kind="file")
+    for owner in (file, other):
+        key = f"{school.id}/{owner['id']}/0123456789ab-120p.ts"
+        await put(school.deployment.storage, b"half", key)
+        async with school.db() as db:
+            await remember_object(db, new_id(), key)
+    assert await leftovers(school) == (4, 2, 2)
+    await school.settle()
+    assert await renditions(school, file) == ["120p.ts", "poster-w1280.webp", "poster-w640.webp"]
+    # What is half stored of another file may be under way.
+    assert await leftovers(school) == (6, 2, 1)
+
+
+async def test_source_in_a_directory_is_read_where_it_is(
+    school: School, instructor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = await upload(instructor, film(seconds=1))
+
+    def copying(*_arguments: Any) -> None:
+        raise AssertionError("it is read through the server")
+
+    monkeypatch.setattr(school.deployment.storage, "open_range", copying)
+    await school.settle()
+    assert (await state(school, file))["status"] == "done"
+
+
+@pytest.mark.parametrize("loss", ["gone", "shorter", "shorter later"])
+async def test_source_that_is_lost_is_no_fault_of_the_video(
+    school: School, instructor: Person, stored_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, loss: str
+) -> None:
+    file = await upload(instructor, film(seconds=1))
+    path = stored_path(f"{school.id}/{file['id']}.mp4")
+    content = path.read_bytes()
+
+    async def losing(*_arguments: Any) -> None:
+        path.write_bytes(content[:100])
+        raise Unplayable("It is damaged.")
+
+    if loss == "gone":
+        path.unlink()
+    elif loss == "shorter":
+        path.write_bytes(content[:-1])
+    else:
+        monkeypatch.setattr(transcoding, "probe", losing)
+    assert len(await school.settle(may_fail=True)) == 1
+    row = await state(school, file)
+    assert (row["status"], row["attempts"], row["problem"]) == ("running", 1, None)
+    monkeypatch.undo()
+    path.write_bytes(content)
+    await school.bring_forward()
+    await school.settle()
+    assert (await state(school, file))["status"] == "done"
 
 
 async def test_others_wait_while_a_video_is_made_ready(
