@@ -8,6 +8,7 @@ from litestar.types import Scope
 
 from kernel.db import Db
 from plugins.auth.cookies import may_refresh
+from plugins.auth.passkeys import relying_party
 from plugins.auth.queries.identities import provider_cards
 from plugins.auth.schemas.identities import LOCAL_PATH
 from plugins.auth.settings import SETTINGS, AuthSettings
@@ -25,6 +26,7 @@ async def sign_in(db: Db, scope: Scope, next: str = _HOME) -> Shown:  # noqa: A0
         "providers": provider_cards(db),
         "registration_open": db.tenant.setting(SETTINGS, AuthSettings).registration_open,
         "may_refresh": may_refresh(scope["state"]["arrival"]),
+        "passkey_origin": relying_party(db.tenant).origin,
     }
     return "auth/sign_in.html", values
 

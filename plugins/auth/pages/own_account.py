@@ -10,8 +10,10 @@ from kernel.db import Db
 from kernel.languages import own_name
 from kernel.routing import OPEN_TO_RESTRICTED, Offset
 from plugins.auth.actions.second_factors import second_factors_of
+from plugins.auth.passkeys import relying_party
 from plugins.auth.queries import devices as device_queries
 from plugins.auth.queries import users
+from plugins.auth.queries.files import kept_work
 from plugins.auth.queries.identities import identity_cards, provider_cards
 from plugins.auth.queries.passkeys import passkeys_of
 from plugins.auth.queries.preferences import preferences as chosen_preferences
@@ -21,8 +23,9 @@ Shown = tuple[str, Mapping[str, Any]]
 
 
 async def profile(db: Db, actor: Actor) -> Shown:
-    """Show what somebody tells about themselves."""
-    return "auth/profile.html", {"me": await users.user_details(db, actor.id)}
+    """Show what somebody tells about themselves, instructors about their work too."""
+    me = await users.user_details(db, actor.id)
+    return "auth/profile.html", {"me": me, "work": await kept_work(db, me.id) if me.role == "instructor" else None}
 
 
 async def security(db: Db, actor: Actor) -> Shown:
@@ -30,6 +33,7 @@ async def security(db: Db, actor: Actor) -> Shown:
     values = {
         "factors": await second_factors_of(db, actor),
         "passkeys": await passkeys_of(db, actor.id),
+        "passkey_origin": relying_party(db.tenant).origin,
         "providers": provider_cards(db),
         "identities": await identity_cards(db, actor.id),
     }

@@ -24,6 +24,7 @@ from plugins.auth.permissions import (
 )
 from plugins.auth.queries import users
 from plugins.auth.queries.devices import devices_of
+from plugins.auth.queries.files import kept_work
 from plugins.auth.schemas.texts import Seen, Status, UserSort
 from plugins.auth.schemas.users import UserCard
 from plugins.auth.settings import SETTINGS, AuthSettings
@@ -82,6 +83,7 @@ async def one(db: Db, actor: Actor, user_id: FromPath[UUID]) -> Shown:
     manages = powers["may_manage"]
     values = {
         "user": user,
+        "work": await kept_work(db, user_id) if user.role == "instructor" else None,
         "why_fast": why_fast(actor, user),
         "roles": roles_within_reach(actor),
         "zones": sorted({*timezones(), user.timezone}),

@@ -54,7 +54,7 @@ async def user_file(db: Db, actor: Actor, user_id: UUID) -> UserFile:
     return UserFile(
         user=user,
         student=await _student(db, actor, user) if user.role == "student" else None,
-        instructor=await _instructor(db, user_id) if user.role == "instructor" else None,
+        instructor=await kept_work(db, user_id) if user.role == "instructor" else None,
         sections=await _sections(db, actor, user_id, progress_only=False),
     )
 
@@ -80,7 +80,7 @@ async def instructor_profile(db: Db, user_id: UUID) -> Instructor:
     user = await user_details(db, user_id)
     if user.role != "instructor" or user.status != "active":
         raise NotFound
-    kept = await _instructor(db, user_id)
+    kept = await kept_work(db, user_id)
     return Instructor(_reference(user), kept.specialization, kept.qualification, kept.experience_years)
 
 
@@ -98,7 +98,8 @@ async def _student(db: Db, actor: Actor, user: UserDetails) -> StudentFileDetail
     return StudentFileDetails(kept.education_level, kept.enrollment_date, assigned, notes)
 
 
-async def _instructor(db: Db, user_id: UUID) -> InstructorProfileDetails:
+async def kept_work(db: Db, user_id: UUID) -> InstructorProfileDetails:
+    """Return what an instructor tells about their work, which may be nothing yet."""
     return await db.row(InstructorProfileDetails, _INSTRUCTOR, user=user_id) or _NOTHING_KEPT
 
 

@@ -1,11 +1,13 @@
 // Passkeys in a browser: whether there are any, asking for one, making one.
 import { call } from "../portal/api.js";
 
-export const canUsePasskeys = () => "PublicKeyCredential" in window
-  && "parseRequestOptionsFromJSON" in PublicKeyCredential;
+// Those of a school work at its own address alone; without one it is enough that the browser knows them.
+export const canUsePasskeys = (origin = location.origin) => origin === location.origin
+  && "PublicKeyCredential" in window && "parseRequestOptionsFromJSON" in PublicKeyCredential;
 
 export function showWhereUsable() {
-  for (const each of document.querySelectorAll("[data-passkey]")) each.hidden = !canUsePasskeys();
+  for (const each of document.querySelectorAll("[data-passkey]")) each.hidden = !canUsePasskeys(each.dataset.passkey);
+  for (const each of document.querySelectorAll("[data-passkey-elsewhere]")) each.hidden = each.dataset.passkeyElsewhere === location.origin;
 }
 
 export async function signIn(mfaToken, { conditional = false, signal } = {}) {

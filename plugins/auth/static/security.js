@@ -16,6 +16,13 @@ function showCodes(codes) {
   openDialog(dialog).then(() => location.reload());
 }
 
+function tellWhy({ name }) {
+  const words = JSON.parse(find("[data-passkey-words]").dataset.passkeyWords);
+  const why = { NotAllowedError: "none", AbortError: "none", InvalidStateError: "known" }[name] ?? "failed";
+  toast(words[why], { kind: why === "none" ? "" : "bad" });
+  find("[data-open='#begin-passkey']").focus();
+}
+
 document.addEventListener("totp-begun", ({ detail: { answer, form } }) => {
   form.closest("dialog").close("");
   form.reset();
@@ -33,6 +40,8 @@ document.addEventListener("passkey-begun", async ({ detail: { answer, form } }) 
     showCodes(made.recovery_codes);
   } catch (problem) {
     if (problem instanceof ApiProblem) toast(problem.message, { kind: "bad" });
+    else if (problem instanceof DOMException) tellWhy(problem);
+    else throw problem;
   }
 });
 document.addEventListener("link-begun", ({ detail: { answer } }) => location.assign(answer.authorization_url));

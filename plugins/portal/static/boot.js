@@ -1,4 +1,4 @@
-// The only script tag of a page: what all pages share, then the modules that it and its parts name.
+// Starts what all pages share, then the modules that the page and its parts name.
 import { start as startForms } from "./forms.js";
 import { start as startUi } from "./ui.js";
 

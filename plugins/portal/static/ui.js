@@ -1,5 +1,5 @@
 // What pages share beside forms: dialogs, menus, toasts, copying, theme, the network, staying signed in.
-import { onSignedOut, refresh } from "./api.js";
+import { ApiProblem, onSignedOut, refresh } from "./api.js";
 import { say } from "./words.js";
 
 const REFRESH_MS = 12 * 60 * 1000;
@@ -175,6 +175,16 @@ export function start() {
     if (!answer.mfa_required) return dialog.close("done");
     [first.hidden, second.hidden] = [true, false];
     second.querySelector("[name=mfa_token]").value = answer.mfa_token;
+    second.querySelector("[data-passkey-again]").hidden = !answer.methods.includes("passkey");
     second.querySelector("[name=code]").focus();
+  });
+  second.querySelector("[data-passkey-again] button").addEventListener("click", async () => {
+    try {
+      await (await import("../auth/passkey.js")).signIn(second.querySelector("[name=mfa_token]").value);
+      dialog.close("done");
+    } catch (problem) {
+      if (problem instanceof ApiProblem) toast(problem.message, { kind: "bad" });
+      else if (!(problem instanceof DOMException)) throw problem;
+    }
   });
 }

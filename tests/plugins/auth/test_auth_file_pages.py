@@ -57,6 +57,41 @@ async def test_plugins_draw_their_parts_of_a_file(classroom: Classroom) -> None:
     assert "Codes that were used" not in (await open_page(student.client, "/my/file")).text
 
 
+async def test_what_an_instructor_knows_is_changed_by_them_and_by_administrators(
+    site: Site,  # noqa: F811
+    school: School,
+) -> None:
+    instructor, admin = await school.person("instructor"), await school.person("admin")
+    page = await (await site.visit(person=instructor)).new_page()
+    await page.goto("/profile")
+    await page.wait_for_selector("html[data-ready]")
+    work = page.get_by_role("region", name="Qualifications")
+    save = work.get_by_role("button", name="Save the qualifications")
+    await work.get_by_label("Specialization").fill("<b>Wood</b>")
+    await work.get_by_label("Years of experience").fill("many")
+    await save.click()
+    await expect(page.locator("#experience_years-error")).to_have_text("A whole number, at most 80.")
+    await expect(work.get_by_label("Years of experience")).to_be_focused()
+    await work.get_by_label("Years of experience").fill("١٢")
+    await save.click()
+    await expect(page.locator("[data-toasts]")).to_contain_text("Saved")
+    path = f"/users/{instructor.id}/instructor-profile"
+    kept = (await instructor.get(path)).json()
+    assert (kept["specialization"], kept["qualification"], kept["experience_years"]) == ("<b>Wood</b>", None, 12)
+
+    sends = f'data-api="PATCH /api/v1{path}"'
+    seen = (await open_page(admin.client, f"/admin/users/{instructor.id}")).text
+    assert sends in seen
+    assert "&lt;b&gt;Wood" in seen
+    student = await school.person("student")
+    for text in (
+        (await open_page(student.client, "/profile")).text,
+        (await open_page(admin.client, "/profile")).text,
+        (await open_page(admin.client, f"/admin/users/{student.id}")).text,
+    ):
+        assert "/instructor-profile" not in text
+
+
 async def test_own_data_is_offered_whole(school: School) -> None:
     student = await school.person("student")
     page = (await open_page(student.client, "/profile/data")).text

@@ -114,6 +114,13 @@ NODES = (
     Node("instructor", "Update Profile", "/profile", sends="PATCH /api/v1/users/{instructor}"),
     Node(
         "instructor",
+        "Qualifications",
+        "/profile",
+        says="Years of experience",
+        sends="PATCH /api/v1/users/{instructor}/instructor-profile",
+    ),
+    Node(
+        "instructor",
         "Notification Preferences",
         "/profile/preferences",
         sends="PATCH /api/v1/users/me/preferences",
@@ -168,8 +175,6 @@ LATER: dict[Reader, tuple[str, ...]] = {
         "View Assigned Students", "View Student Files", "Progress Overview", "Attendance Records",
         "Course Performance", "Add Follow-Up Notes", "Private Chat with Student", "Messages",
         "Student Conversations", "Admin Communications",
-        # The school keeps them in the file; instructors have no form of their own yet.
-        "Qualifications",
     ),
     "student": (
         "Upcoming Live Classes", "Live Classes", "View Schedule", "Join Live Class (via secure link)",

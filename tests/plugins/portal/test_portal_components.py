@@ -7,6 +7,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.plugins.portal.conftest import Site
 from tests.plugins.portal.furnished import Readers
+from tests.plugins.portal.test_portal_in_every_look import listen
 from tests.plugins.portal.test_portal_pages import open_page
 
 
@@ -147,3 +148,13 @@ async def test_filters_are_a_sheet_on_a_phone(design: Page) -> None:
     await level.select_option("a")
     await design.get_by_role("button", name="Show 60").click()
     await design.wait_for_url("**/design?level=a&status=active")
+
+
+async def test_a_fade_that_is_cut_short_is_no_fault(design: Page) -> None:
+    said = listen(design)
+    await design.emulate_media(reduced_motion="no-preference")
+    await design.evaluate("document.startViewTransition(() => {}).skipTransition()")
+    await design.evaluate("void Promise.reject(new Error('A fault of ours'))")
+    while not said:
+        await design.wait_for_timeout(20)
+    assert ["A fault of ours" in each for each in said] == [True]
