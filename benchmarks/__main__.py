@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import beacons, deliveries, files, growth, sign_ins, tenants
+from benchmarks import beacons, deliveries, files, growth, pages, sign_ins, tenants
 from benchmarks.alone import idle_memory, second_start
 from benchmarks.cores import Cores, pin, shared_out
 from benchmarks.lab import running_lab
@@ -28,6 +28,7 @@ NAMES = (
     *deliveries.NAMES,
     *sign_ins.NAMES,
     *files.NAMES,
+    *pages.NAMES,
     *growth.NAMES,
     "memory",
     "start",
@@ -76,11 +77,13 @@ def _findings(options: argparse.Namespace, folder: Path, tell: Callable[[str], N
         for each in SCENARIOS
         if each.name in names
     ]
-    if set(names) - {"start", *beacons.NAMES, *growth.NAMES}:
+    if set(names) - {"start", *beacons.NAMES, *pages.NAMES, *growth.NAMES}:
         yield from _in_the_lab(folder, cores, chosen, options, tell)
     pin(0, cores.rest)
     if not set(names).isdisjoint(beacons.NAMES):
         yield from beacons.watching_school(folder, cores, tell=tell)
+    if not set(names).isdisjoint(pages.NAMES):
+        yield from pages.every_audience(folder, cores, rounds=options.rounds, tell=tell)
     if not set(names).isdisjoint(growth.NAMES):
         yield from growth.growing_school(folder, cores, rounds=options.rounds, tell=tell)
     if "start" in names:

@@ -9,8 +9,8 @@ for want of an index.
 import asyncio
 import re
 import statistics
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from benchmarks.cores import Cores
 from benchmarks.lab import running_lab
 from benchmarks.load import latencies, request_bytes
 from benchmarks.report import Finding, weighed
-from benchmarks.school import caller, lift_limits, settle
+from benchmarks.school import demo_people, lift_limits, settle
 from benchmarks.servers import HOST, Server, Start, environment_of, free_port, running, serve_words
 from kernel.app import create_app, opened
 from kernel.db import Origin
 from kernel.deployment import Deployment
-from kernel.serve import DEMO_PASSWORD, seed_demo
+from kernel.serve import seed_demo
 from kernel.settings import Settings
 
 NAMES = ("growth",)
@@ -39,7 +39,6 @@ _BIG_TABLE_ROWS = 10_000
 _REQUESTS, _WARM_UP = 40, 10
 _API = "/api/v1"
 _PLACE = re.compile(r"\{[^}]*\}")
-_PEOPLE = ("admin", "instructor", "student")
 
 READINGS: Sequence[tuple[str, str]] = (
     ("student", "/courses"),
@@ -195,7 +194,7 @@ async def _filled(settings: Settings, size: Any) -> tuple[Mapping[str, bytes], S
         _check_complete(deployment)
         requests: dict[str, bytes] = {}
         scans: list[str] = []
-        async with _people(deployment) as people:
+        async with demo_people(deployment) as people:
             ids = await _ids(people)
             for role, reading in READINGS:
                 name, path = f"{role} {reading}", reading.format_map(ids)
@@ -241,21 +240,6 @@ def _filled_in(body: Any, ids: Mapping[str, str]) -> Any:
     if not isinstance(body, dict):
         return body
     return {name: value.format_map(ids) if isinstance(value, str) else value for name, value in body.items()}
-
-
-@asynccontextmanager
-async def _people(deployment: Deployment) -> AsyncIterator[Mapping[str, httpx.AsyncClient]]:
-    """Give a client of each role, signed in."""
-    clients = {role: caller(deployment) for role in _PEOPLE}
-    try:
-        for role, client in clients.items():
-            credentials = {"email": f"{role}@example.com", "password": DEMO_PASSWORD}
-            answer = (await client.post("/auth/login", json=credentials)).raise_for_status().json()
-            client.headers["Authorization"] = f"Bearer {answer['access_token']}"
-        yield clients
-    finally:
-        for client in clients.values():
-            await client.aclose()
 
 
 async def _ids(people: Mapping[str, httpx.AsyncClient]) -> Mapping[str, str]:

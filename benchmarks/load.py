@@ -8,7 +8,7 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPResponse
@@ -128,9 +128,22 @@ def latencies(host: str, port: int, requests: Sequence[bytes], *, connections: i
     return took
 
 
-def request_bytes(method: str, path: str, *, host: str = "127.0.0.1", token: str = "", body: bytes = b"") -> bytes:
+PAGE_HEADERS = {"Accept": "text/html", "Accept-Encoding": "gzip, deflate, br", "Sec-Fetch-Site": "same-origin"}
+"""What a browser says when somebody follows a link: pages are packed for it."""
+
+
+def request_bytes(
+    method: str,
+    path: str,
+    *,
+    host: str = "127.0.0.1",
+    token: str = "",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
     """Return a request as it goes over the wire."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if token:
         lines.append(f"Authorization: Bearer {token}")
     if body:

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from benchmarks import tape
-from benchmarks.load import request_bytes
+from benchmarks.load import PAGE_HEADERS, request_bytes
 from benchmarks.pairs import Requests, repeated
 from benchmarks.school import VIDEO_SECONDS, School, Student, caller, found_school, redemptions, settle
 from kernel.app import opened
@@ -19,6 +19,7 @@ from kernel.settings import Settings
 
 ME_PATH = "/users/me"
 COURSES_PATH = "/courses?limit=20"
+CATALOGUE_PAGE = "/courses"
 REDEEM_PATH = "/access-codes/redeem"
 _API = "/api/v1"
 _FOR_THE_TAPE = 2
@@ -71,6 +72,9 @@ async def _fill(settings: Settings, requests: dict[str, Requests], redeemed: int
     requests["progress"] = lambda count: list(islice(beacons, count))
     orders = iter([_order(student, code) for student, code in pairs])
     requests["courses"] = repeated(lists)
+    requests["catalogue"] = repeated(
+        [request_bytes("GET", CATALOGUE_PAGE, token=each.token, headers=PAGE_HEADERS) for each in school.students]
+    )
     requests["me"] = repeated([request_bytes("GET", _API + ME_PATH, token=each.token) for each in school.students])
     requests["redeem"] = lambda count: list(islice(orders, count))
     return tapes

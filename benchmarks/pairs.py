@@ -8,7 +8,7 @@ from itertools import cycle, islice
 
 import msgspec
 
-from benchmarks.load import send
+from benchmarks.load import CONNECTIONS, send
 from benchmarks.report import Round
 from benchmarks.servers import HOST, Server
 
@@ -23,6 +23,9 @@ class Side(msgspec.Struct, frozen=True):
 
     server: Server
     requests: Requests
+    calls: int = 1
+    """How many requests stand for one of the other side, and are counted as one."""
+    connections: int = CONNECTIONS
 
 
 def repeated(requests: Sequence[bytes]) -> Requests:
@@ -31,16 +34,18 @@ def repeated(requests: Sequence[bytes]) -> Requests:
     return lambda count: list(islice(endless, count))
 
 
-def measure(ours: Side, bare: Side, *, rounds: int, per_round: int, tell: Callable[[str], None]) -> list[Round]:
+def measure(
+    ours: Side, bare: Side, *, rounds: int, per_round: int, tell: Callable[[str], None], warm_up: int = WARM_UP
+) -> list[Round]:
     """Warm both sides up, then measure ours, bare, ours, bare, and so on."""
     tell("warm-up")
     for side in (ours, bare):
-        send(HOST, side.server.port, side.requests(WARM_UP))
+        send(HOST, side.server.port, side.requests(warm_up * side.calls), connections=side.connections)
     measured = []
     for number in range(1, rounds + 1):
         tell(f"round {number} of {rounds}")
-        ours_per_s, ours_cpu_us = _once(ours.server, ours.requests(per_round))
-        bare_per_s, bare_cpu_us = _once(bare.server, bare.requests(per_round))
+        ours_per_s, ours_cpu_us = _once(ours, per_round)
+        bare_per_s, bare_cpu_us = _once(bare, per_round)
         measured.append(Round(ours_per_s, bare_per_s, ours_cpu_us, bare_cpu_us))
     return measured
 
@@ -50,8 +55,9 @@ def needed(rounds: int, per_round: int) -> int:
     return 2 * (WARM_UP + rounds * per_round)
 
 
-def _once(server: Server, requests: Sequence[bytes]) -> tuple[float, float]:
-    before = server.cpu_seconds()
-    seconds = send(HOST, server.port, requests)
-    used = server.cpu_seconds() - before
-    return len(requests) / seconds, used / len(requests) * 1e6
+def _once(side: Side, count: int) -> tuple[float, float]:
+    requests = side.requests(count * side.calls)
+    before = side.server.cpu_seconds()
+    seconds = send(HOST, side.server.port, requests, connections=side.connections)
+    used = side.server.cpu_seconds() - before
+    return count / seconds, used / count * 1e6

@@ -2,7 +2,8 @@
 
 import random
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from kernel.categories import RateLimits
 from kernel.db import Origin
 from kernel.deployment import Deployment
 from kernel.ids import new_id
+from kernel.serve import DEMO_PASSWORD
 from kernel.tenancy import Tenant
 from plugins.codes.actions.codes import generate
 from plugins.codes.schemas import GenerateRequest
@@ -29,6 +31,7 @@ STUDENTS = 50
 """In each course half of them have a code of their own, the others share one."""
 _INSTRUCTORS = 8
 _CATEGORIES = ("Languages", "Mathematics", "Music", "Programming", "Sciences")
+_DEMO_PEOPLE = ("admin", "instructor", "student")
 _LEVELS = ("beginner", "intermediate", "advanced")
 _PASSWORD = "A-good-Password-1"
 _MOST_PER_MINUTE = 1_000_000
@@ -194,6 +197,21 @@ def caller(deployment: Deployment) -> httpx.AsyncClient:
     """Return a client of ours inside this process."""
     transport = httpx.ASGITransport(app=served(create_app(deployment)))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/api/v1")
+
+
+@asynccontextmanager
+async def demo_people(deployment: Deployment) -> AsyncIterator[Mapping[str, httpx.AsyncClient]]:
+    """Give a client of each role of the demonstration, signed in."""
+    clients = {role: caller(deployment) for role in _DEMO_PEOPLE}
+    try:
+        for role, client in clients.items():
+            credentials = {"email": f"{role}@example.com", "password": DEMO_PASSWORD}
+            answer = (await client.post("/auth/login", json=credentials)).raise_for_status().json()
+            client.headers["Authorization"] = f"Bearer {answer['access_token']}"
+        yield clients
+    finally:
+        for client in clients.values():
+            await client.aclose()
 
 
 async def redemptions(deployment: Deployment, school: School, count: int) -> list[tuple[Student, str]]:

@@ -83,9 +83,9 @@ async def show_code(db: Db, actor: Actor, code_id: UUID, offset: Offset = 0) -> 
     code = await cards.access_code(db, actor, code_id)
     values = {
         "code": code,
-        "batch": (await batches.batch(db, actor, code.batch_id, days=1)).batch,
-        "redemptions": await cards.redemptions(db, actor, code_id, limit=_LATEST, offset=offset),
-        "attempts": await attempts.attempts_on(db, actor, code_id, outcome=None, limit=_LATEST, offset=0),
+        "batch": await batches.batch_name(db, actor, code.batch_id),
+        "redemptions": await cards.redemptions_of(db, actor, code_id, limit=_LATEST, offset=offset),
+        "attempts": await attempts.attempts_of(db, actor, code_id, outcome=None, limit=_LATEST, offset=0),
         "may_update": actor.may(UPDATE),
     }
     return "codes/code.html", values

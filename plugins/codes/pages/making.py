@@ -38,7 +38,7 @@ async def new_codes(db: Db, actor: Actor, course_id: UUID | None = None) -> Show
 
 async def print_batch(db: Db, actor: Actor, batch_id: UUID, offset: Offset = 0) -> Shown:
     """Show the cards of those codes of a batch that can be used, as they are printed."""
-    batch = (await batches.batch(db, actor, batch_id, days=1)).batch
+    batch = await batches.batch_name(db, actor, batch_id)
     wanted = CodeFilter(batch_id=batch_id, is_open=True)
     page = await cards.access_codes(db, actor, wanted, limit=_AT_ONCE, offset=offset)
     title = batch.video_title or batch.course_title

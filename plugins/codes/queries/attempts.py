@@ -55,6 +55,13 @@ async def attempts_on(
         CodeNotFound: There is no such code, or the actor may not see it.
     """
     await access_code(db, actor, code_id)
+    return await attempts_of(db, actor, code_id, outcome=outcome, limit=limit, offset=offset)
+
+
+async def attempts_of(
+    db: Db, actor: Actor, code_id: UUID, *, outcome: str | None, limit: int, offset: int
+) -> Page[AttemptCard]:
+    """Return who tried a code that the caller has found in the actor's care, latest first."""
     sees_addresses = actor.scope(VIEW) == "any"
     filters: dict[str, object] = {"code_id": code_id}
     if outcome is not None:

@@ -120,6 +120,15 @@ class StoredBatch(Struct, frozen=True):
     """Also when all of its codes were changed together."""
 
 
+class BatchName(Struct, frozen=True):
+    """What a batch is called, and what its codes open."""
+
+    id: UUID
+    label: str | None
+    course_title: str
+    video_title: str | None
+
+
 class BatchCounts(Struct, frozen=True):
     """How far the codes of a batch are used up."""
 
@@ -194,6 +203,22 @@ async def batch(db: Db, actor: Actor, batch_id: UUID, *, days: int) -> BatchDeta
     (card,) = await _cards(db, [stored])
     used = await usage(db, actor, CodeFilter(batch_id=batch_id), days=days, changed_at=stored.updated_at)
     return BatchDetails(card, used)
+
+
+async def batch_name(db: Db, actor: Actor, batch_id: UUID) -> BatchName:
+    """Return what a batch is called, and what its codes open.
+
+    Needs: codes.access_code.view
+
+    Raises:
+        BatchNotFound: There is none, or the actor may not see it.
+    """
+    stored = await stored_batch(db, actor, batch_id, VIEW)
+    course = (await courses.courses_by_id(db, {stored.course_id})).get(stored.course_id)
+    video = None
+    if stored.video_id is not None:
+        video = (await courses.videos_by_id(db, {stored.video_id})).get(stored.video_id)
+    return BatchName(stored.id, stored.label, course.title if course else "", video.title if video else None)
 
 
 async def batch_redemptions(db: Db, actor: Actor, batch_id: UUID, *, limit: int, offset: int) -> Page[BatchRedemption]:

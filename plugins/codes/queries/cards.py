@@ -151,6 +151,11 @@ async def redemptions(db: Db, actor: Actor, code_id: UUID, *, limit: int, offset
         CodeNotFound: There is no such code, or the actor may not see it.
     """
     await access_code(db, actor, code_id)
+    return await redemptions_of(db, actor, code_id, limit=limit, offset=offset)
+
+
+async def redemptions_of(db: Db, actor: Actor, code_id: UUID, *, limit: int, offset: int) -> Page[RedemptionCard]:
+    """Return who redeemed a code that the caller has found in the actor's care, latest first."""
     stored = await db.rows(StoredRedemption, _REDEMPTIONS, code_id=code_id, limit=rows_for(limit), offset=offset)
     total = await db.value(_COUNT_REDEMPTIONS, code_id=code_id)
     users = await auth.users_by_id(db, [each.user_id for each in stored])

@@ -7,17 +7,20 @@ from kernel.auth import Actor
 from kernel.categories import PAYMENT, PaymentSettings
 from kernel.db import Db
 from plugins.courses.pages.charts import change, counted_line, spark, watched_line
+from plugins.courses.pages.read_once import read_once
+from plugins.courses.pages.reviews import waiting
 from plugins.courses.permissions import CREATE, REPLY_TO_REVIEWS, SUBMIT, VIEW_ANALYTICS
-from plugins.courses.queries.analytics import course_analytics
+from plugins.courses.queries.analytics import video_analytics
 from plugins.courses.queries.courses_in_care import (
+    CareFigures,
     busiest_course,
     care_figures,
     care_page,
     sent_back,
     student_figures,
 )
-from plugins.courses.queries.days_in_care import enrolled_by_day, watched_by_day
-from plugins.courses.queries.reviews_in_care import oldest_waiting_review, reviews_in_care
+from plugins.courses.queries.days_in_care import Days, enrolled_by_day, watched_by_day
+from plugins.courses.queries.reviews_in_care import reviews_in_care
 
 _USUAL_DAYS = 30
 _COURSES, _REVIEWS, _LESSONS, _NEEDS = 5, 3, 8, 3
@@ -32,10 +35,10 @@ async def actions(_db: Db, _actor: Actor, _subject: object) -> Filling:
 async def figures(db: Db, actor: Actor, subject: object) -> Filling:
     """Tell a teacher in four figures how their courses are doing."""
     days = _days(subject)
-    watched = await watched_by_day(db, actor, days=days)
+    watched = await _watched(db, actor, days)
     enrolled = await enrolled_by_day(db, actor, days=days)
     values = {
-        "courses": await care_figures(db, actor),
+        "courses": await _figures(db, actor),
         "students": await student_figures(db, actor),
         "watched": watched,
         "watched_change": change(watched.total, watched.total_before),
@@ -48,7 +51,7 @@ async def figures(db: Db, actor: Actor, subject: object) -> Filling:
 
 async def first_steps(db: Db, actor: Actor, _subject: object) -> Filling | None:
     """Lead a teacher who has offered no course yet to the place of each step."""
-    found = await care_figures(db, actor)
+    found = await _figures(db, actor)
     if found.offered:
         return None
     page = await care_page(db, actor, limit=1)
@@ -57,7 +60,7 @@ async def first_steps(db: Db, actor: Actor, _subject: object) -> Filling | None:
 
 async def watch_time(db: Db, actor: Actor, subject: object) -> Filling | None:
     """Draw how much of a teacher's courses was watched, and in as many days before."""
-    watched = await watched_by_day(db, actor, days=_days(subject))
+    watched = await _watched(db, actor, _days(subject))
     if not (watched.total or watched.total_before):
         return None
     grown = change(watched.total, watched.total_before)
@@ -69,7 +72,7 @@ async def stops(db: Db, actor: Actor, _subject: object) -> Filling | None:
     course = await busiest_course(db, actor)
     if course is None:
         return None
-    videos = (await course_analytics(db, actor, course.id, first=None, last=None)).videos
+    videos = await video_analytics(db, course.id)
     begun = [video for video in videos if video.viewers]
     values = {"course": course, "videos": begun[:_LESSONS], "more": len(begun) > _LESSONS}
     return ("courses/dashboard_stops.html", values) if begun else None
@@ -89,7 +92,7 @@ async def returned(db: Db, actor: Actor, _subject: object) -> Filling | None:
 
 async def unanswered(db: Db, actor: Actor, _subject: object) -> Filling | None:
     """Remind a teacher of reviews that wait for a reply."""
-    found = await oldest_waiting_review(db, actor)
+    found = await waiting(db, actor)
     return ("courses/reviews_need.html", {"found": found}) if found.count else None
 
 
@@ -110,6 +113,14 @@ async def school_enrolments(db: Db, actor: Actor, subject: object) -> Filling:
     enrolled = await enrolled_by_day(db, actor, days=_days(subject))
     grown = change(enrolled.total, enrolled.total_before)
     return "courses/dashboard_enrolled.html", {"enrolled": enrolled, "line": counted_line(enrolled), "change": grown}
+
+
+async def _figures(db: Db, actor: Actor) -> CareFigures:
+    return await read_once(db, lambda: care_figures(db, actor), care_figures)
+
+
+async def _watched(db: Db, actor: Actor, days: int) -> Days:
+    return await read_once(db, lambda: watched_by_day(db, actor, days=days), watched_by_day, days)
 
 
 def _days(subject: object) -> int:

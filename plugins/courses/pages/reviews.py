@@ -8,8 +8,9 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Offset
 from plugins.courses.pages.course_tabs import SLOT, framed
+from plugins.courses.pages.read_once import read_once
 from plugins.courses.permissions import REPLY_TO_REVIEWS
-from plugins.courses.queries.reviews_in_care import reviews_in_care, waiting_reviews
+from plugins.courses.queries.reviews_in_care import WaitingReviews, oldest_waiting_review, reviews_in_care
 
 _ROWS = 25
 Shown = tuple[str, Mapping[str, Any]]
@@ -26,6 +27,16 @@ async def course_reviews(db: Db, actor: Actor, course_id: UUID, waiting: bool = 
     frame = await framed(db, actor, course_id, "reviews")
     page = await reviews_in_care(db, actor, course_id=course_id, waiting=waiting, limit=_ROWS, offset=offset)
     return "courses/course_reviews.html", {**frame, "page": page, "waiting": waiting}
+
+
+async def waiting(db: Db, actor: Actor) -> WaitingReviews:
+    """Return what waits for an answer; the navigation and the dashboard both tell of it."""
+    return await read_once(db, lambda: oldest_waiting_review(db, actor), oldest_waiting_review)
+
+
+async def waiting_count(db: Db, actor: Actor) -> int:
+    """Return how many reviews wait, for the navigation."""
+    return (await waiting(db, actor)).count
 
 
 PAGES: Sequence[Mapping[str, Any]] = (
@@ -48,7 +59,7 @@ NAVIGATION: Sequence[Mapping[str, Any]] = (
         "order": 40,
         "access": REPLY_TO_REVIEWS,
         "scope": "own",
-        "count": waiting_reviews,
+        "count": waiting_count,
     },
 )
 SLOTS: Sequence[Mapping[str, Any]] = ()

@@ -9,9 +9,9 @@ from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
 from kernel.languages import own_name
-from kernel.routing import MOST_ROWS, Offset
+from kernel.routing import Offset
 from plugins.courses.permissions import CREATE, EDIT
-from plugins.courses.queries.categories import category_page
+from plugins.courses.queries.categories import all_categories
 from plugins.courses.queries.teaching import taught_page
 from plugins.courses.schemas.courses import Category
 from plugins.courses.schemas.texts import CourseStatus
@@ -46,7 +46,7 @@ async def new_course(db: Db, actor: Actor) -> Shown:
 
 async def category_options(db: Db, actor: Actor) -> list[tuple[str, str]]:
     """Return the categories for a choice, each behind the one that it stands below."""
-    found = (await category_page(db, actor, limit=MOST_ROWS, offset=0)).items
+    found = await all_categories(db, actor)
     children: dict[Any, list[Category]] = {}
     known = {each.id for each in found}
     for each in found:

@@ -74,6 +74,12 @@ async def category_page(db: Db, actor: Actor, *, limit: int, offset: int) -> Pag
     return Page(rows, total, rows_for(limit), offset)
 
 
+async def all_categories(db: Db, actor: Actor) -> Sequence[Category]:
+    """Return the categories in their order, for a choice; hidden ones only for who may change them."""
+    check_may_browse(db, actor)
+    return await db.rows(Category, _PAGE, hidden_too=actor.may(EDIT_CATEGORIES), limit=MOST_SHELVES, offset=0)
+
+
 async def category_by_id(db: Db, actor: Actor, category_id: UUID) -> Category:
     """Return a category.
 

@@ -123,14 +123,6 @@ async def reviews_in_care(
     )
 
 
-async def waiting_reviews(db: Db, actor: Actor) -> int:
-    """Return how many reviews of the courses in the actor's care nobody has answered.
-
-    Needs: courses.review.reply
-    """
-    return (await oldest_waiting_review(db, actor)).count
-
-
 async def oldest_waiting_review(db: Db, actor: Actor) -> WaitingReviews:
     """Return how many reviews of the courses in the actor's care nobody has answered, and since when.
 
