@@ -6,9 +6,11 @@ from typing import Any
 from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Permission
+from kernel.demo import DemoStep
 from kernel.hookspecs import hookimpl
 from kernel.plugin import Plugin
 from kernel.tasks import AnyTask
+from plugins.admin import demo
 from plugins.admin.pages import NAVIGATION, PAGES, SLOTS
 from plugins.admin.permissions import PERMISSIONS
 from plugins.admin.routes import ROUTES
@@ -39,6 +41,12 @@ def register_permissions() -> Sequence[Permission]:
 def register_tasks() -> Sequence[AnyTask]:
     """Return the background work."""
     return TASKS
+
+
+@hookimpl
+def seed_demo() -> Sequence[DemoStep]:
+    """Return what the demonstration's school has decided."""
+    return demo.STEPS
 
 
 @hookimpl(optionalhook=True)

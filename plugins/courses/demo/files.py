@@ -25,7 +25,7 @@ _OWN_FILMS = (
 class CourseFiles(Struct, frozen=True):
     """The ids of what was stored: films by their seconds, materials by their titles."""
 
-    cover: UUID
+    cover: UUID | None
     films: dict[int, UUID]
     materials: dict[str, UUID]
 
@@ -57,7 +57,9 @@ def captions_of(lesson: Lesson, language: str) -> bytes:
     return "\n".join(("WEBVTT\n", *cues)).encode()
 
 
-async def _store_cover(db: Db, instructor: Actor, plan: CoursePlan) -> UUID:
+async def _store_cover(db: Db, instructor: Actor, plan: CoursePlan) -> UUID | None:
+    if not plan.has_cover:
+        return None
     drawn = await asyncio.to_thread(drawings.cover, plan)
     return await _store(db, instructor, "image", f"{plan.own_slug}.jpg", drawn)
 

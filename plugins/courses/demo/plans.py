@@ -97,6 +97,7 @@ class CoursePlan(Struct, frozen=True, kw_only=True):
     requires_code: bool = False
     max_students: int | None = None
     is_featured: bool = False
+    has_cover: bool = False
     state: CourseStatus = "published"
     materials: tuple[Material, ...] = ()
     reviews: tuple[Review, ...] = ()

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from kernel.db import Origin
 from kernel.testing import School, SchoolFactory
+from plugins.admin import demo
 
 REFUSED_FIELDS = {
     "general": {"primary_colour": "red", "nme": "x"},
@@ -194,3 +196,15 @@ async def test_currency_of_the_school_stands_on_every_card_at_once(school: Schoo
     assert await currencies() == ["USD", "USD"]
     await admin.patch("/settings", json={"payment": {"currency": "EUR"}})
     assert await currencies() == ["EUR", "EUR"]
+
+
+async def test_demonstration_is_open_until_somebody_closes_it(school: School) -> None:
+    admin = await school.person("admin")
+    for closes in (False, True):
+        if closes:
+            await admin.patch("/settings", json={"courses": {"public_catalogue": False}})
+        tenant = await school.deployment.tenants.by_id(school.id)
+        async with school.deployment.database.transaction(Origin(school.id), tenant) as db:
+            await demo.open_school(db)
+        public = (await (await school.client()).get("/settings/public")).json()
+        assert public["courses"]["public_catalogue"] is not closes
