@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_skeleton, format_time, format_timedelta, get_datetime_format
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, pass_context, pass_environment
 from jinja2.runtime import Context
@@ -19,6 +19,9 @@ from kernel.languages import own_name
 
 _STEPS = ("kB", "MB", "GB", "TB")
 _RECENT_DAYS = 7
+_DAY = "yMMMd"
+"""The month by its name: of `03/10` nobody can tell which is the day."""
+_LEFT_TO_RIGHT = "\u200e"
 
 
 def _language(environment: Environment) -> Locale:
@@ -52,8 +55,10 @@ def percent(environment: Environment, value: float) -> str:
 
 @pass_environment
 def money(environment: Environment, value: Decimal, currency: str) -> str:
-    """Return an amount with its currency."""
-    return format_currency(value, currency, locale=_language(environment))
+    """Return an amount with its currency; the sign of `US$` stays at its end, whatever the direction."""
+    locale = _language(environment)
+    written = format_currency(value, currency, locale=locale)
+    return written + _LEFT_TO_RIGHT if locale.text_direction == "rtl" else written
 
 
 def clock_time(seconds: int) -> str:
@@ -67,14 +72,15 @@ def day(context: Context, value: date | datetime) -> str:
     """Return a date, of an instant that of the reader's zone."""
     if isinstance(value, datetime):
         value = value.astimezone(ZoneInfo(context["shell"].timezone))
-    return format_date(value, "medium", locale=_locale(context))
+    return format_skeleton(_DAY, value, locale=_locale(context))
 
 
 @pass_context
 def instant(context: Context, value: datetime) -> str:
     """Return an instant with its time, in the reader's zone."""
-    zone = ZoneInfo(context["shell"].timezone)
-    return format_datetime(value, "medium", tzinfo=zone, locale=_locale(context))
+    zone, locale = ZoneInfo(context["shell"].timezone), _locale(context)
+    both = str(get_datetime_format("medium", locale=locale)).replace("'", "")
+    return both.format(format_time(value, "medium", tzinfo=zone, locale=locale), day(context, value))
 
 
 @pass_context

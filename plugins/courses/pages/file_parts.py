@@ -27,6 +27,12 @@ def _read(subject: Any, name: str) -> Any:
 PAGES: Sequence[Mapping[str, Any]] = ()
 NAVIGATION: Sequence[Mapping[str, Any]] = ()
 SLOTS: Sequence[Mapping[str, Any]] = (
-    {"slot": "user_file.sections", "fill": learning, "access": "signed_in", "order": 20},
+    {
+        "slot": "user_file.sections",
+        "fill": learning,
+        "access": "signed_in",
+        "order": 20,
+        "styles": ("courses/staff.css",),
+    },
     {"slot": "user_file.sections", "fill": teaching, "access": "signed_in", "order": 30},
 )

@@ -1,10 +1,12 @@
 """`make screenshots`: every row of the table of pages, at both widths, light, dark and in Arabic, into a folder.
 
-It visits a running demonstration, named by its address, with the demonstration's people.
+It visits a running demonstration, named by its address, with the demonstration's people: a few pages at a time, and
+signed in anew for each look, since all of them take longer than an access token lasts.
 """
 
 import asyncio
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,12 @@ from tests.browser import CHROMIUM
 from tests.plugins.portal.pages import ROWS, Reader, Row
 from tests.plugins.portal.places import Ask, find_places, path_of
 
+AT_ONCE = 3
+_SHOW_PICTURES = """async () => {
+  for (const each of document.images) each.loading = "eager";
+  await Promise.all([...document.images].map((each) => each.decode().catch(() => null)));
+}"""
+"""A browser draws those below the fold only once somebody goes there."""
 LOOKS = {"light": ("light", "en"), "dark": ("dark", "en"), "arabic": ("light", "ar")}
 
 
@@ -35,39 +43,51 @@ def asking(chromium: Browser, origin: str, signed_in: dict[str, Any]) -> Ask:
 
 
 async def sign_ins(chromium: Browser, origin: str) -> dict[str, Any]:
-    """Return the cookies of each reader: signed in once, since the demonstration counts tries."""
+    """Return the cookies of each reader; the demonstration counts tries, so this may wait a minute."""
     found: dict[str, Any] = {}
     for reader in sorted({row.reader for row in ROWS}):
         context = await chromium.new_context(base_url=origin)
-        if reader != "visitor":
-            login = {"email": f"{reader}@example.com", "password": PASSWORD}
+        login = {"email": f"{reader}@example.com", "password": PASSWORD}
+        while reader != "visitor":
             answer = await context.request.post("/api/v1/auth/login", data=login)
-            if not answer.ok:
+            if answer.ok:
+                break
+            if answer.status != 429:
                 raise SystemExit(f"{reader} cannot sign in: {await answer.text()}")
+            await asyncio.sleep(int(answer.headers["retry-after"]))
         found[reader] = await context.storage_state()
         await context.close()
     return found
 
 
 async def photograph(
-    chromium: Browser, paths: Mapping[Row, str], origin: str, folder: Path, width: int, look: str, signed_in: Any
+    chromium: Browser, paths: Mapping[Row, str], origin: str, folder: Path, width: int, look: str
 ) -> None:
     """Draw all pages in one look."""
+    signed_in = await sign_ins(chromium, origin)
     scheme, locale = LOOKS[look]
-    for row, path in paths.items():
-        context = await chromium.new_context(
-            base_url=origin,
-            viewport={"width": width, "height": 860},
-            color_scheme="dark" if scheme == "dark" else "light",
-            locale=locale,
-            reduced_motion="reduce",
-            storage_state=signed_in[row.reader],
-        )
-        page = await context.new_page()
-        await page.goto(path)
-        await page.wait_for_selector("html[data-ready]")
-        await page.screenshot(path=folder / f"{row.name}-{width}-{look}.png", full_page=True)
-        await context.close()
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def draw(row: Row, path: str) -> None:
+        async with places:
+            context = await chromium.new_context(
+                base_url=origin,
+                viewport={"width": width, "height": 860},
+                color_scheme="dark" if scheme == "dark" else "light",
+                locale=locale,
+                reduced_motion="reduce",
+                storage_state=signed_in[row.reader],
+            )
+            page = await context.new_page()
+            await page.goto(path)
+            await page.wait_for_selector("html[data-ready]")
+            await page.evaluate(_SHOW_PICTURES)
+            await page.screenshot(path=folder / f"{row.name}-{width}-{look}.png", full_page=True)
+            await context.close()
+
+    async with asyncio.TaskGroup() as group:
+        for row, path in paths.items():
+            group.create_task(draw(row, path))
 
 
 def _found(places: dict[str, str], names: Sequence[str]) -> Iterator[tuple[Row, str]]:
@@ -90,7 +110,9 @@ async def main(origin: str, folder: Path, names: Sequence[str] = ()) -> None:
         paths = dict(_found(places, names))
         for width in (1280, 390):
             for look in LOOKS:
-                await photograph(chromium, paths, origin, folder, width, look, signed_in)
+                begun = time.monotonic()
+                await photograph(chromium, paths, origin, folder, width, look)
+                print(f"{len(paths)} pages, {width} pixels, {look}: {time.monotonic() - begun:.0f} s")
         await chromium.close()
 
 
