@@ -106,7 +106,10 @@ async def main(origin: str, folder: Path, names: Sequence[str] = ()) -> None:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         signed_in = await sign_ins(chromium, origin)
-        places = await find_places(asking(chromium, origin, signed_in))
+        ask = asking(chromium, origin, signed_in)
+        places = await find_places(ask)
+        while "preparing" in await ask("student", f"/videos/{places['server_video']}/stream"):
+            await asyncio.sleep(2)
         paths = dict(_found(places, names))
         for width in (1280, 390):
             for look in LOOKS:
