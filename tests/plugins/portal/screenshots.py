@@ -108,8 +108,8 @@ async def main(origin: str, folder: Path, names: Sequence[str] = ()) -> None:
         signed_in = await sign_ins(chromium, origin)
         ask = asking(chromium, origin, signed_in)
         places = await find_places(ask)
-        while "preparing" in await ask("student", f"/videos/{places['server_video']}/stream"):
-            await asyncio.sleep(2)
+        if "preparing" in await ask("student", f"/videos/{places['server_video']}/stream"):
+            print("The demonstration's films are still being prepared, and are drawn so.", file=sys.stderr)
         paths = dict(_found(places, names))
         for width in (1280, 390):
             for look in LOOKS:
