@@ -1,19 +1,46 @@
 """The measures of a sheet of cards, and the QR code on each: the same on the page that prints and in the PDF.
 
-All lengths are millimetres. The style sheet `codes.css` repeats them, and a test compares.
+All lengths are millimetres. The style sheets repeat them, and a test compares.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Literal
 
 import segno
+from msgspec import Struct
 
-PAPER = (210.0, 297.0)
 CARD = (85.0, 54.0)
-COLUMNS, ROWS = 2, 5
-MARGIN = ((PAPER[0] - COLUMNS * CARD[0]) / 2, (PAPER[1] - ROWS * CARD[1]) / 2)
+COLUMNS = 2
+
+
+class Paper(Struct, frozen=True):
+    """A kind of paper, and how many rows of cards stand on it."""
+
+    title: str
+    size: tuple[float, float]
+    rows: int
+
+    @property
+    def per_page(self) -> int:
+        """How many cards stand on a page."""
+        return COLUMNS * self.rows
+
+    @property
+    def margin(self) -> tuple[float, float]:
+        """What is left beside the cards and above them."""
+        return (self.size[0] - COLUMNS * CARD[0]) / 2, (self.size[1] - self.rows * CARD[1]) / 2
+
+
+PaperName = Literal["a4", "letter"]
+PAPERS: Mapping[PaperName, Paper] = {
+    "a4": Paper("A4", (210.0, 297.0), 5),
+    "letter": Paper("Letter", (215.9, 279.4), 4),
+}
 PADDING = 5.0
 QR = 24.0
+LOGO = (20.0, 4.0)
+"""The most that the school's logo takes, beside its name."""
 CUT = 3.0
 """So long is the mark at each corner along which one cuts."""
 CODE_POINTS = 15.0

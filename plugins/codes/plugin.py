@@ -33,7 +33,7 @@ PLUGIN = Plugin(
     name="codes",
     version="1.0.0",
     kernel=">=1,<2",
-    requires=("auth", "courses"),
+    requires=("auth", "courses", "media"),
     summary="Access codes that open courses and videos.",
 )
 

@@ -15,6 +15,7 @@ from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.codes.actions import batches as batch_changes
 from plugins.codes.actions import checks, codes, exports, large_batches, redemptions
+from plugins.codes.paper import PaperName
 from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW, VIEW_ATTEMPTS
 from plugins.codes.queries import attempts, batches, cards, usage
 from plugins.codes.queries.filters import CodeFilter
@@ -127,10 +128,15 @@ async def export(
     batch_id: UUID | None = None,
     is_active: bool | None = None,
     in_state: InState = None,
+    part: Annotated[int | None, QueryParameter(ge=1, le=1000)] = None,
+    paper: PaperName | None = None,
 ) -> Response[bytes]:
-    """Export codes as a table, or as a PDF of cards to cut out; an instructor's are those of their own courses."""
+    """Export codes as a table, or as a PDF of cards to cut out; an instructor's are those of their own courses.
+
+    Of more codes than one document holds, ask for part 1, 2 and so on.
+    """
     wanted = CodeFilter(course_id=course_id, video_id=video_id, batch_id=batch_id, is_active=is_active, state=in_state)
-    document = await exports.export_codes(db, actor, format, wanted)
+    document = await exports.export_codes(db, actor, format, wanted, exports.Printing(part, paper))
     headers = {"Content-Disposition": f'attachment; filename="{document.filename}"'}
     return Response(document.body, media_type=document.content_type, headers=headers)
 

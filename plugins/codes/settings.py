@@ -1,10 +1,11 @@
-"""How long a tenant keeps what nobody needs of its codes any more."""
+"""How long a tenant keeps what nobody needs of its codes any more, and on what paper it prints them."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from kernel.settings import SettingsSpec
+from plugins.codes.paper import PaperName
 
 
 class CodesSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,6 +26,9 @@ class CodesSettings(Struct, frozen=True, forbid_unknown_fields=True):
             ge=30, le=3650, title="Attempts", description="How long is kept who tried which code, from which address."
         ),
     ] = 90
+    paper: Annotated[
+        PaperName, Meta(title="Paper", description="On what cards are printed, where nobody chooses another.")
+    ] = "a4"
 
 
 SETTINGS = SettingsSpec("codes", CodesSettings, "Access codes")

@@ -3,6 +3,7 @@
 Runs in a process of its own, since a thousand cards take seconds; so it takes plain values and asks nothing else.
 """
 
+import io
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from fpdf import FPDF
 
 MOST_CARDS = 1000
-_PER_PAGE = paper.COLUMNS * paper.ROWS
+"""They take ten seconds of a core. Of more, each thousand is a document, so that none need be stored to be fetched."""
+_MOST_PIXELS = 4000
+_LEADING = 0.45
+"""Of a line, in millimetres for each point of its letters."""
 _LEFT_TO_RIGHT, _RIGHT_TO_LEFT = "\N{LEFT-TO-RIGHT MARK}", "\N{RIGHT-TO-LEFT MARK}"
 _FONTS = {("FiraGO", ""): "figo", ("FiraGO", "B"): "figbo", ("FiraMono", "B"): "fimbo"}
 
@@ -32,49 +36,113 @@ class Card(Struct, frozen=True):
     note: str
 
 
-def card_sheet(cards: Sequence[Card]) -> bytes:
-    """Return the PDF; texts are printed as they are, in any script that the font has, right to left where it must."""
+def card_sheet(cards: Sequence[Card], paper_name: paper.PaperName = "a4", logo: bytes | None = None) -> bytes:
+    """Return the PDF; texts are printed as they are, in any script that the font has, right to left where it must.
+
+    A logo that is no picture, or one too large to be unpacked, is left out.
+    """
+    kind = paper.PAPERS[paper_name]
     with scratch_folder("sheet") as folder:
-        sheet = _empty_sheet(folder)
+        sheet = _Sheet(folder, kind, logo)
         for number, card in enumerate(cards):
-            place = number % _PER_PAGE
+            place = number % kind.per_page
             if place == 0:
-                sheet.add_page()
+                sheet.pdf.add_page()
             row, column = divmod(place, paper.COLUMNS)
-            left, top = paper.MARGIN
-            _draw(sheet, card, left + column * paper.CARD[0], top + row * paper.CARD[1])
-        return bytes(sheet.output())
+            left, top = kind.margin
+            sheet.draw(card, left + column * paper.CARD[0], top + row * paper.CARD[1])
+        return bytes(sheet.pdf.output())
 
 
-def _empty_sheet(folder: Path) -> "FPDF":
+class _Sheet:
+    """A document that is drawn; what many cards say alike is broken into lines once."""
+
+    def __init__(self, folder: Path, kind: paper.Paper, logo: bytes | None) -> None:
+        self.pdf = _empty_document(folder, kind)
+        self._logo = _placed_logo(folder, logo) if logo else None
+        self._broken: dict[tuple[str, float, str, str, float], list[str]] = {}
+
+    def draw(self, card: Card, x: float, y: float) -> None:
+        """Draw a card with its upper left corner at this place."""
+        width, height = paper.CARD
+        _draw_cuts(self.pdf, x, y)
+        _draw_qr(self.pdf, card.address, x + width - paper.PADDING - paper.QR, y + paper.PADDING)
+        left, whole = x + paper.PADDING, width - 2 * paper.PADDING
+        beside = whole - paper.QR - 3
+        taken = self._draw_logo(left, y + paper.PADDING)
+        self._write(card.school, left + taken, y + paper.PADDING, beside - taken, "FiraGO", "", 8, lines=1)
+        self._write(card.title, left, y + 9.5, beside, "FiraGO", "B", 11, lines=3)
+        self.pdf.set_font("FiraMono", "B", paper.CODE_POINTS)
+        self.pdf.set_xy(left, y + 31.5)
+        self.pdf.cell(whole, paper.CODE_POINTS * _LEADING, card.code, align="L")
+        self._write(card.note, left, y + 39.5, whole, "FiraGO", "", 8, lines=1)
+        place = paper.shown_place(card.address)
+        self._write(place, left, y + height - paper.PADDING - 4, whole, "FiraGO", "", 8, lines=1)
+
+    def _draw_logo(self, x: float, y: float) -> float:
+        """Draw the logo if there is one, and return how much of the line it takes."""
+        if self._logo is None:
+            return 0.0
+        file, width, height = self._logo
+        self.pdf.image(file, x, y, width, height)
+        return width + 1.5
+
+    def _write(
+        self, text: str, x: float, y: float, width: float, family: str, style: str, size: float, *, lines: int
+    ) -> None:
+        """Write a text in at most so many lines; a longer one ends with an ellipsis.
+
+        Each line runs as the whole text does, also one that happens to begin with a word of the other direction.
+        """
+        self.pdf.set_font(family, style, size)
+        runs_left = is_right_to_left(text)
+        align, mark = ("R", _RIGHT_TO_LEFT) if runs_left else ("L", _LEFT_TO_RIGHT)
+        height = size * _LEADING
+        key = (text, width, family, style, size)
+        if key not in self._broken:
+            found = self.pdf.multi_cell(width, height, text, align="L", dry_run=True, output="LINES")
+            self._broken[key] = cast("list[str]", found)
+        broken = self._broken[key]
+        if len(broken) > lines:
+            broken = [*broken[: lines - 1], broken[lines - 1].rstrip()[:-1] + "\N{HORIZONTAL ELLIPSIS}"]
+        for number, line in enumerate(broken):
+            self.pdf.set_xy(x, y + number * height)
+            self.pdf.cell(width, height, line if is_right_to_left(line) == runs_left else mark + line, align=align)
+
+
+def _empty_document(folder: Path, kind: paper.Paper) -> "FPDF":
     # Twenty megabytes that a server which only hands cards over to another process does not need.
     import pymupdf_fonts  # import: start-up-time
     from fpdf import FPDF  # import: start-up-time
 
-    sheet = FPDF(orientation="portrait", unit="mm", format="A4")
-    sheet.set_auto_page_break(auto=False)
+    pdf = FPDF(orientation="portrait", unit="mm", format=kind.size)
+    pdf.set_auto_page_break(auto=False)
     for (family, style), name in _FONTS.items():
         file = folder / f"{name}.ttf"
         file.write_bytes(pymupdf_fonts.myfont(name))
-        sheet.add_font(family, style, file)
-    sheet.set_text_shaping(use_shaping_engine=True)
-    sheet.set_title("Access codes")
-    return sheet
+        pdf.add_font(family, style, file)
+    pdf.set_text_shaping(use_shaping_engine=True)
+    pdf.set_title("Access codes")
+    return pdf
 
 
-def _draw(sheet: "FPDF", card: Card, x: float, y: float) -> None:
-    width, height = paper.CARD
-    _draw_cuts(sheet, x, y)
-    _draw_qr(sheet, card.address, x + width - paper.PADDING - paper.QR, y + paper.PADDING)
-    left, whole = x + paper.PADDING, width - 2 * paper.PADDING
-    beside = whole - paper.QR - 3
-    _write(sheet, card.school, left, y + paper.PADDING, beside, "FiraGO", "", 8, lines=1)
-    _write(sheet, card.title, left, y + 9.5, beside, "FiraGO", "B", 11, lines=3)
-    _write(sheet, card.code, left, y + 31.5, whole, "FiraMono", "B", paper.CODE_POINTS, lines=1)
-    _write(sheet, card.note, left, y + 39.5, whole, "FiraGO", "", 8, lines=1)
-    _write(
-        sheet, paper.shown_place(card.address), left, y + height - paper.PADDING - 4, whole, "FiraGO", "", 8, lines=1
-    )
+def _placed_logo(folder: Path, logo: bytes) -> tuple[str, float, float] | None:
+    """Return the file of a small copy of a logo, and how wide and high it stands on a card."""
+    from PIL import Image  # import: start-up-time
+
+    try:
+        with Image.open(io.BytesIO(logo), formats=("PNG", "JPEG", "WEBP")) as picture:
+            # A few bytes can say that they are a picture of any size: judged before they are unpacked.
+            if max(picture.size) > _MOST_PIXELS:
+                return None
+            copy = picture.convert("RGBA")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    copy.thumbnail((640, 640))
+    file = folder / "logo.png"
+    copy.save(file)
+    scale = min(paper.LOGO[0] / copy.width, paper.LOGO[1] / copy.height)
+    return str(file), copy.width * scale, copy.height * scale
 
 
 def _draw_cuts(sheet: "FPDF", x: float, y: float) -> None:
@@ -93,25 +161,6 @@ def _draw_qr(sheet: "FPDF", address: str, x: float, y: float) -> None:
     sheet.set_fill_color(0)
     for row, start, length in runs:
         sheet.rect(x + start * module, y + row * module, length * module, module, style="F")
-
-
-def _write(
-    sheet: "FPDF", text: str, x: float, y: float, width: float, family: str, style: str, size: float, *, lines: int
-) -> None:
-    """Write a text in at most so many lines; a longer one ends with an ellipsis.
-
-    Each line runs as the whole text does, also one that happens to begin with a word of the other direction.
-    """
-    sheet.set_font(family, style, size)
-    runs_left = is_right_to_left(text)
-    align, mark = ("R", _RIGHT_TO_LEFT) if runs_left else ("L", _LEFT_TO_RIGHT)
-    height = size * 0.45
-    found = cast("list[str]", sheet.multi_cell(width, height, text, align="L", dry_run=True, output="LINES"))
-    if len(found) > lines:
-        found = [*found[: lines - 1], found[lines - 1].rstrip()[:-1] + "\N{HORIZONTAL ELLIPSIS}"]
-    for number, line in enumerate(found):
-        sheet.set_xy(x, y + number * height)
-        sheet.cell(width, height, line if is_right_to_left(line) == runs_left else mark + line, align=align)
 
 
 def is_right_to_left(text: str) -> bool:

@@ -6,6 +6,7 @@ from plugins.media.actions.files import store_file
 from plugins.media.actions.removal import remove_files
 from plugins.media.errors import ArchiveDamaged, CaptionsNotFound, FileNotFound
 from plugins.media.file_uses import FileUse
+from plugins.media.logo import LOGO_PATH, logo_bytes
 from plugins.media.permissions import may_upload
 from plugins.media.playback import caption_texts, captions_of, video_duration, video_playback
 from plugins.media.queries import (
@@ -34,6 +35,7 @@ from plugins.media.showing import VideoShow
 from plugins.media.video_files import VideoFile, poster_url, video_files
 
 __all__ = [
+    "LOGO_PATH",
     "MOST_CAPTION_CHARACTERS",
     "ArchiveDamaged",
     "CaptionRef",
@@ -59,6 +61,7 @@ __all__ = [
     "file_by_id",
     "file_to_use",
     "files_by_id",
+    "logo_bytes",
     "may_upload",
     "most_bytes",
     "packed",

@@ -20,7 +20,8 @@ _LONG_TEXT = 1000
 _MEBIBYTE = 1024**2
 _UNITS = (("_bytes", "MiB"), ("bytes_per_user", "MiB"), ("_days", "days"), ("_per_minute", "per minute"))
 _SPELLED = {
-    "hls": "HLS", "id": "ID", "oauth2": "OAuth 2", "oidc": "OpenID Connect", "starttls": "STARTTLS", "tls": "TLS",
+    "a4": "A4", "hls": "HLS", "id": "ID", "oauth2": "OAuth 2", "oidc": "OpenID Connect",
+    "starttls": "STARTTLS", "tls": "TLS",
 }  # fmt: skip
 
 

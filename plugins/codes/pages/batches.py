@@ -1,5 +1,6 @@
 """The pages of who hands out codes: what was made together, one batch with its codes, one code."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from plugins.codes.queries import attempts, batches, cards
 from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.queries.on_pages import course_for_codes, single_uses, terms_of_batch
 from plugins.codes.schemas import BatchCard, CodeState
+from plugins.codes.sheets import MOST_CARDS
 
 _LATEST = 25
 _DAYS = 30
@@ -74,6 +76,8 @@ async def show_batch(
         "in_state": in_state,
         "may_update": actor.may(UPDATE),
         "task": task,
+        "documents": math.ceil(details.batch.count / MOST_CARDS),
+        "most_cards": MOST_CARDS,
     }
     return "codes/batch.html", values
 

@@ -1,9 +1,12 @@
 """The pages on which codes are made and printed."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from anyio import to_thread
+from litestar.params import QueryParameter
 from msgspec import structs
 
 from kernel.auth import Actor
@@ -16,10 +19,12 @@ from plugins.codes.printed import card_words, note_of, printed_card, redeem_addr
 from plugins.codes.queries import batches, cards
 from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.queries.on_pages import course_for_codes
+from plugins.codes.settings import SETTINGS, CodesSettings
+from plugins.codes.sheets import MOST_CARDS, Card
 
-_PER_SHEET = paper.COLUMNS * paper.ROWS
-_AT_ONCE = 100
+_MOST_AT_ONCE = 100
 _EXAMPLE = "ABCD-EFGH-JKLM"
+OnPaper = Annotated[paper.PaperName | None, QueryParameter(name="paper")]
 
 
 async def new_codes(db: Db, actor: Actor, course_id: UUID | None = None) -> Shown:
@@ -36,21 +41,40 @@ async def new_codes(db: Db, actor: Actor, course_id: UUID | None = None) -> Show
     return "codes/new.html", values
 
 
-async def print_batch(db: Db, actor: Actor, batch_id: UUID, offset: Offset = 0) -> Shown:
-    """Show the cards of those codes of a batch that can be used, as they are printed."""
+async def print_batch(
+    db: Db,
+    actor: Actor,
+    batch_id: UUID,
+    offset: Offset = 0,
+    chosen: OnPaper = None,
+) -> Shown:
+    """Show the cards of those codes of a batch that can be used, as they are printed, whole pages at a time."""
+    name = chosen or db.tenant.setting(SETTINGS, CodesSettings).paper
+    kind = paper.PAPERS[name]
+    at_once = _MOST_AT_ONCE // kind.per_page * kind.per_page
     batch = await batches.batch_name(db, actor, batch_id)
     wanted = CodeFilter(batch_id=batch_id, is_open=True)
-    page = await cards.access_codes(db, actor, wanted, limit=_AT_ONCE, offset=offset)
+    page = await cards.access_codes(db, actor, wanted, limit=at_once, offset=offset)
     title = batch.video_title or batch.course_title
     printed = [printed_card(db.tenant, title, each.code, note_of(db.tenant, each)) for each in page.items if each.code]
-    faces = [(card, *paper.outline(card.address)) for card in printed]
+    # A hundred QR codes take a second of a core.
+    faces = await to_thread.run_sync(_faces, printed)
     values = {
         "batch": batch,
         "page": page,
-        "sheets": [faces[start : start + _PER_SHEET] for start in range(0, len(faces), _PER_SHEET)],
+        "paper": name,
+        "papers": paper.PAPERS,
+        "per_page": kind.per_page,
+        "documents": math.ceil(batch.count / MOST_CARDS),
+        "most_cards": MOST_CARDS,
+        "sheets": [faces[start : start + kind.per_page] for start in range(0, len(faces), kind.per_page)],
         "place": paper.shown_place(redeem_address(db.tenant, "")),
     }
     return "codes/print.html", values
+
+
+def _faces(cards: Sequence[Card]) -> list[tuple[Card, int, str]]:
+    return [(card, *paper.outline(card.address)) for card in cards]
 
 
 PAGES: Sequence[Mapping[str, Any]] = (

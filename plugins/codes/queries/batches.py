@@ -127,6 +127,7 @@ class BatchName(Struct, frozen=True):
     label: str | None
     course_title: str
     video_title: str | None
+    count: int
 
 
 class BatchCounts(Struct, frozen=True):
@@ -218,7 +219,9 @@ async def batch_name(db: Db, actor: Actor, batch_id: UUID) -> BatchName:
     video = None
     if stored.video_id is not None:
         video = (await courses.videos_by_id(db, {stored.video_id})).get(stored.video_id)
-    return BatchName(stored.id, stored.label, course.title if course else "", video.title if video else None)
+    return BatchName(
+        stored.id, stored.label, course.title if course else "", video.title if video else None, stored.count
+    )
 
 
 async def batch_redemptions(db: Db, actor: Actor, batch_id: UUID, *, limit: int, offset: int) -> Page[BatchRedemption]:

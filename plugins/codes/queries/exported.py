@@ -31,10 +31,16 @@ class Found(Struct, frozen=True):
 
 @cache
 def _cards(names: tuple[str, ...]) -> Executable:
-    return select(*CARD).where(*conditions(names)).order_by(AccessCode.id).limit(bindparam("most", type_=Integer))
+    return (
+        select(*CARD)
+        .where(*conditions(names))
+        .order_by(AccessCode.id)
+        .limit(bindparam("most", type_=Integer))
+        .offset(bindparam("skipped", type_=Integer))
+    )
 
 
-async def found_codes(db: Db, actor: Actor, wanted: CodeFilter, *, most: int) -> Found:
+async def found_codes(db: Db, actor: Actor, wanted: CodeFilter, *, most: int, skipped: int = 0) -> Found:
     """Return codes that the actor may see as they are stored, oldest first.
 
     Needs: codes.access_code.view
@@ -44,10 +50,11 @@ async def found_codes(db: Db, actor: Actor, wanted: CodeFilter, *, most: int) ->
         actor: Who asks.
         wanted: Which codes.
         most: No more than these.
+        skipped: So many of the oldest are passed over.
     """
     names, given = narrowed(db, actor, wanted)
     given["now"] = clock.now()
-    cards = await db.rows(CodeCard, _cards(names), most=most, **given)
+    cards = await db.rows(CodeCard, _cards(names), most=most, skipped=skipped, **given)
     named = await courses.courses_by_id(db, {card.course_id for card in cards})
     videos = await courses.videos_by_id(db, {card.video_id for card in cards if card.video_id is not None})
     return Found(

@@ -10,13 +10,16 @@ from uuid import UUID
 
 import pytest
 from anyio import to_process
+from PIL import Image
 from sqlalchemy import bindparam, delete, select, text
 
 from kernel.db import Db
+from kernel.outbound import Answer, OutboundFailed
 from kernel.tables import AuditLog
 from kernel.testing import FakeClock, Person, SchoolFactory
 from plugins.codes import sheets
-from plugins.codes.actions import exports
+from plugins.codes.actions import exports, school_logo
+from plugins.codes.paper import PaperName
 from plugins.codes.sheets import Card, card_sheet
 from plugins.courses import api as courses
 from plugins.courses.tables import Course
@@ -123,6 +126,27 @@ async def test_more_than_a_document_holds_is_refused(classroom: Classroom, monke
     assert len(await rows(classroom.instructor)) == 3
 
 
+async def test_more_than_a_document_holds_comes_in_parts_that_use_does_not_shift(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "MOST_CARDS", 2)
+    drawn: list[tuple[list[str], str]] = []
+
+    async def drawing(_draw: object, cards: list[Card], paper: str, _logo: object) -> bytes:
+        drawn.append(([card.code for card in cards], paper))
+        return b"drawn"
+
+    monkeypatch.setattr(to_process, "run_sync", drawing)
+    first, second, third = [item["code"] for item in (await classroom.order(count=3, type="single_use"))["items"]]
+    answer = await classroom.instructor.get("/access-codes/export?format=pdf&part=1")
+    assert answer.headers["content-disposition"] == 'attachment; filename="access-codes-1.pdf"'
+    await redeem(await classroom.student(), {"code": first})
+    await classroom.instructor.get("/access-codes/export?format=pdf&part=1&paper=letter")
+    await classroom.instructor.get("/access-codes/export?format=pdf&part=2")
+    assert drawn == [([first, second], "a4"), ([second], "letter"), ([third], "a4")]
+    assert (await classroom.instructor.get("/access-codes/export?format=pdf&paper=a3")).status_code == 400
+
+
 async def test_export_of_many_costs_as_many_queries_as_of_one(
     classroom: Classroom, query_count: Callable[[], int]
 ) -> None:
@@ -200,7 +224,7 @@ async def test_a_card_speaks_the_schools_language_and_names_its_days(
     once, endless = await classroom.code(type="single_use"), await classroom.code(type="unlimited")
     drawn: list[Card] = []
 
-    async def drawing(_draw: object, cards: list[Card]) -> bytes:
+    async def drawing(_draw: object, cards: list[Card], _paper: str, _logo: object) -> bytes:
         drawn.extend(cards)
         return b"drawn"
 
@@ -212,10 +236,44 @@ async def test_a_card_speaks_the_schools_language_and_names_its_days(
     assert (drawn[2].code, drawn[2].note) == (endless["code"], "")
 
 
-def test_a_page_holds_ten_cards_in_any_script() -> None:
+@pytest.mark.parametrize(("paper", "size"), [("a4", ("595.28", "841.89", 10)), ("letter", ("612.00", "792.00", 8))])
+def test_a_page_holds_as_many_cards_as_its_paper_in_any_script(paper: PaperName, size: tuple[str, str, int]) -> None:
     card = Card(
         "مدرسة", "برمجة بايثون " * 20, "LENM-SFA7-ZM7V", "https://school.example/redeem#code=LENM-SFA7-ZM7V", "<b>"
     )
-    for count, pages in ((1, 1), (10, 1), (11, 2)):
-        assert f"/Count {pages}\n".encode() in card_sheet([card] * count)
+    width, height, most = size
+    for count, pages in ((1, 1), (most, 1), (most + 1, 2)):
+        sheet = card_sheet([card] * count, paper)
+        assert f"/Count {pages}\n".encode() in sheet
+        assert f"/MediaBox [0 0 {width} {height}]".encode() in sheet
     assert sheets.MOST_CARDS == 1000
+
+
+@pytest.mark.parametrize(("size", "count"), [((300, 100), 1), ((30, 100), 1), ((4001, 10), 0)])
+def test_a_logo_stands_on_each_card_once_in_the_file_unless_it_is_huge(size: tuple[int, int], count: int) -> None:
+    card = Card("School", "Course", "LENM-SFA7-ZM7V", "https://school.example/redeem#code=LENM-SFA7-ZM7V", "")
+    file = io.BytesIO()
+    Image.new("RGB", size, "teal").save(file, "WEBP")
+    assert card_sheet([card] * 3, "a4", file.getvalue()).count(b"/Subtype /Image") == count
+    assert b"/Subtype /Image" not in card_sheet([card], "a4", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+
+
+async def test_the_logo_of_the_school_is_printed_wherever_it_comes_from_and_missed_by_nobody(
+    new_school: SchoolFactory, new_classroom: ClassroomFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def fetched(_deployment: object, url: str) -> Answer:
+        asked.append(url)
+        if "gone" in url:
+            raise OutboundFailed(url)
+        return Answer(200, {}, b"picture")
+
+    monkeypatch.setattr(school_logo, "fetch", fetched)
+    found = []
+    for address in ("https://cdn.example/logo.png", "https://gone.example/logo.png", f"/logo/{UUID(int=7)}", ""):
+        classroom = await new_classroom(await new_school(settings={"general": {"logo_url": address}}))
+        async with classroom.school.db() as db:
+            found.append(await school_logo.school_logo(db))
+    assert found == [b"picture", None, None, None]
+    assert asked == ["https://cdn.example/logo.png", "https://gone.example/logo.png"]

@@ -159,19 +159,22 @@ async def test_tries_and_files_cost_the_same_for_one_row_and_for_thirty(
 
 
 def test_paper_and_page_have_the_same_measures() -> None:
-    style, sheet = (
-        (STATIC / "codes.css").read_text(encoding="utf-8"),
-        (STATIC / "print.css").read_text(encoding="utf-8"),
+    style, sheet, letter = (
+        (STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("codes", "print", "letter")
     )
     width, height = paper.CARD
-    across, down = paper.MARGIN
+    for kind, size, page in ((paper.PAPERS["a4"], "A4", sheet), (paper.PAPERS["letter"], "letter", letter)):
+        across, down = (round(each, 2) for each in kind.margin)
+        assert f"size: {size} portrait; margin: {down:g}mm {across:g}mm" in page
     assert f"inline-size: {width:g}mm; block-size: {height:g}mm; padding: {paper.PADDING:g}mm" in style
     assert f"inline-size: {paper.QR:g}mm; block-size: {paper.QR:g}mm" in style
     assert f"{paper.CODE_POINTS:g}pt/1.2" in style
-    assert f"margin: {down:g}mm {across:g}mm" in sheet
     assert f"repeat({paper.COLUMNS}, {width:g}mm)" in sheet
     assert f"grid-auto-rows: {height:g}mm" in sheet
-    assert (paper.COLUMNS * paper.ROWS, across, down) == (10, 20, 13.5)
+    assert f"max-inline-size: {paper.LOGO[0]:g}mm" in style
+    assert f"block-size: {paper.LOGO[1]:g}mm" in style
+    assert (paper.PAPERS["a4"].per_page, paper.PAPERS["a4"].margin) == (10, (20, 13.5))
+    assert paper.PAPERS["letter"].per_page == 8
 
 
 async def opened(page: Page, path: str) -> None:
@@ -210,6 +213,11 @@ async def test_an_instructor_makes_codes_prints_ten_on_a_page_and_switches_one_o
     await opened(page, f"/teach/codes/batches/{batch[1]}/print")
     document = await page.pdf(prefer_css_page_size=True)
     assert re.findall(rb"/Type /Pages\s+/Count (\d+)", document) == [b"2"]
+    await page.get_by_role("navigation", name="Paper").get_by_role("link", name="Letter").click()
+    await page.wait_for_url("**/print?paper=letter")
+    document = await page.pdf(prefer_css_page_size=True)
+    assert re.findall(rb"/Type /Pages\s+/Count (\d+)", document) == [b"3"]
+    assert re.search(rb"/MediaBox \[0 0 612 792\]", document)
 
     await opened(page, f"/teach/codes/batches/{batch[1]}")
     row = page.locator("tr", has_text=codes[0]["code"])
