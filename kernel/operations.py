@@ -22,6 +22,7 @@ from kernel.failures import Failure, failures_everywhere, retry_everywhere
 from kernel.health import readiness_checks, set_aside
 from kernel.key_uses import KeyUse
 from kernel.plugin import PluginError, discover
+from kernel.redis_care import redis_checks
 from kernel.registry import load_registry
 from kernel.roles import ROLE_NAMES, role_statements
 from kernel.settings import Settings, SettingsError
@@ -277,11 +278,17 @@ async def doctor(deployment: Deployment, _options: Namespace) -> str:
     """Return a line for each part.
 
     Raises:
-        Unwell: A part does not answer, no server takes mails, or a plugin is set aside; its text has the same lines.
+        Unwell: A part does not answer, Redis may lose what it is told or is open to anybody, no server takes mails, or
+            a plugin is set aside; its text has the same lines.
     """
     from kernel.mail.trial import mail_checks  # import: start-up-time
 
-    checks = [*await readiness_checks(deployment), *await mail_checks(deployment), *set_aside(deployment)]
+    checks = [
+        *await readiness_checks(deployment),
+        *await redis_checks(deployment.redis),
+        *await mail_checks(deployment),
+        *set_aside(deployment),
+    ]
     lines = "\n".join(f"{'ok  ' if check.ok else 'FAIL'} {check.name} {check.detail}".rstrip() for check in checks)
     if not all(check.ok for check in checks):
         raise Unwell(lines)

@@ -6,9 +6,12 @@ rate; what the server itself does not read in time is not counted against the cl
 """
 
 from asyncio import TimerHandle, Transport
+from collections.abc import Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from kernel.answer_headers import Header
 
 HEAD_S = 10.0
 MOST_HEAD_BYTES = 65_536
@@ -22,10 +25,17 @@ _TOO_LONG = "431 Request Header Fields Too Large"
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol that gives up on clients who do not finish their request."""
+    """uvicorn's protocol that gives up on clients who do not finish their request.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    Args:
+        arguments: What uvicorn gives.
+        standing: The headers of every answer, for those that no application makes.
+        options: What uvicorn gives by name.
+    """
+
+    def __init__(self, *arguments: Any, standing: Sequence[Header] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._standing = standing
         self._timer: TimerHandle | None = None
         self._in_head = True
         self._in_body = False
@@ -112,8 +122,25 @@ class PatientProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def send_400_response(self, msg: str) -> None:
+        """Say that what came is no HTTP."""
+        self._stop_waiting()
+        self._end("400 Bad Request", msg.encode())
+
     def _refuse(self, status: str) -> None:
         self._stop_waiting()
         if self._is_idle() or not self.cycle.response_started:
-            self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+            self._end(status)
+        self.transport.close()
+
+    def _end(self, status: str, text: bytes = b"") -> None:
+        """Answer in the application's stead, as the last that goes over this connection."""
+        headers = [
+            *self._standing,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(text)).encode()),
+            (b"connection", b"close"),
+        ]
+        lines = (b"%s: %s\r\n" % pair for pair in headers)
+        self.transport.write(b"".join([f"HTTP/1.1 {status}\r\n".encode(), *lines, b"\r\n", text]))
         self.transport.close()

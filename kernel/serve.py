@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from uvicorn.supervisors import Multiprocess
 
+from kernel.answer_headers import standing_headers
 from kernel.app import create_app, create_deployment, opened, served
 from kernel.db import Origin
 from kernel.demo import DemoSize, DemoStep
@@ -190,7 +192,7 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         factory=isinstance(app, str),
         workers=settings.workers,
         loop="uvloop",
-        http=PatientProtocol,
+        http=partial(PatientProtocol, standing=standing_headers(settings)),  # type: ignore[arg-type]
         access_log=False,
         log_config=None,
         # Addresses of clients are believed only from `trusted_proxies`, and that is decided in `kernel.door`.

@@ -3,11 +3,21 @@
 from plugins.courses.actions.enrollments import enroll_by_code, grant_video
 from plugins.courses.errors import CourseFull, CourseNotFound, CourseNotPublished, VideoNotFound
 from plugins.courses.events import (
+    CourseApproved,
+    CourseArchived,
     CourseCompleted,
+    CourseDeleted,
+    CourseFeatured,
     CoursePublished,
+    CourseRejected,
+    CourseSubmitted,
+    CourseWithdrawn,
     CurriculumChanged,
     EnrollmentDropped,
     EnrollmentExpired,
+    MaterialAdded,
+    ReviewAnswered,
+    ReviewChanged,
     StudentEnrolled,
     VideoCompleted,
 )
@@ -19,16 +29,26 @@ from plugins.courses.schemas.curriculum import VideoRef
 from plugins.courses.schemas.enrollments import Enrollment
 
 __all__ = [
+    "CourseApproved",
+    "CourseArchived",
     "CourseCompleted",
+    "CourseDeleted",
+    "CourseFeatured",
     "CourseFull",
     "CourseNotFound",
     "CourseNotPublished",
     "CoursePublished",
     "CourseRef",
+    "CourseRejected",
+    "CourseSubmitted",
+    "CourseWithdrawn",
     "CurriculumChanged",
     "Enrollment",
     "EnrollmentDropped",
     "EnrollmentExpired",
+    "MaterialAdded",
+    "ReviewAnswered",
+    "ReviewChanged",
     "StudentEnrolled",
     "VideoCompleted",
     "VideoNotFound",

@@ -40,6 +40,30 @@ class CourseRejected(Event, frozen=True, kw_only=True):
     verdict_id: UUID
 
 
+class CourseWithdrawn(Event, frozen=True, kw_only=True):
+    """A course waits for a reviewer no more: its author has taken it back."""
+
+    name: ClassVar[str] = "courses.course.withdrawn"
+    course_id: UUID
+    instructor_id: UUID
+
+
+class CourseFeatured(Event, frozen=True, kw_only=True):
+    """A course stands in front of all others from now on."""
+
+    name: ClassVar[str] = "courses.course.featured"
+    course_id: UUID
+    instructor_id: UUID
+
+
+class CourseDeleted(Event, frozen=True, kw_only=True):
+    """A course in which nobody had ever enrolled is gone, with all that was in it."""
+
+    name: ClassVar[str] = "courses.course.deleted"
+    course_id: UUID
+    instructor_id: UUID
+
+
 class CourseArchived(Event, frozen=True, kw_only=True):
     """A course takes no more students."""
 
@@ -52,6 +76,14 @@ class CurriculumChanged(Event, frozen=True, kw_only=True):
     """Published videos of a course came, went or have another length."""
 
     name: ClassVar[str] = "courses.curriculum.changed"
+    course_id: UUID
+
+
+class MaterialAdded(Event, frozen=True, kw_only=True):
+    """There is more to download or to read in a course."""
+
+    name: ClassVar[str] = "courses.material.added"
+    material_id: UUID
     course_id: UUID
 
 
@@ -69,6 +101,15 @@ class ReviewChanged(Event, frozen=True, kw_only=True):
     """A review was written, changed or removed."""
 
     name: ClassVar[str] = "courses.review.changed"
+    review_id: UUID
+    course_id: UUID
+    user_id: UUID
+
+
+class ReviewAnswered(Event, frozen=True, kw_only=True):
+    """Whoever teaches a course has answered a review of it."""
+
+    name: ClassVar[str] = "courses.review.answered"
     review_id: UUID
     course_id: UUID
     user_id: UUID
@@ -115,9 +156,14 @@ EVENTS = (
     CourseSubmitted,
     CourseApproved,
     CourseRejected,
+    CourseWithdrawn,
+    CourseFeatured,
     CourseArchived,
+    CourseDeleted,
     ReviewChanged,
+    ReviewAnswered,
     CurriculumChanged,
+    MaterialAdded,
     StudentEnrolled,
     EnrollmentDropped,
     EnrollmentExpired,

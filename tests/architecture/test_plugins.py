@@ -1,5 +1,7 @@
 """The rules of `plugin_rules`: every plugin here keeps them, and each sees what breaks it."""
 
+from importlib import import_module
+
 import pytest
 
 from kernel.plugin import discover
@@ -7,6 +9,9 @@ from kernel.registry import load_registry
 from tests.architecture.conftest import WriteTree
 from tests.architecture.plugin_rules import doors_ajar, manifests_with_logic, missing_files, unread_pages
 from tests.architecture.sources import ROOT
+
+OUR_OWN_EVENTS = {"auth.mail.requested", "auth.address_change.requested"}
+"""Hold an address that nobody has proved: for the listener that mails it alone."""
 
 
 def test_every_plugin_has_its_compulsory_files() -> None:
@@ -19,6 +24,18 @@ def test_every_plugin_has_a_page() -> None:
 
 def test_every_door_re_exports_and_nothing_else() -> None:
     assert doors_ajar(ROOT) == []
+
+
+def test_every_event_can_be_listened_to_from_outside() -> None:
+    registry, _ = load_registry(discover())
+    offered = {
+        getattr(door, name)
+        for plugin in registry.plugins
+        for door in [import_module(f"plugins.{plugin.name}.api")]
+        for name in getattr(door, "__all__", ())
+    }
+
+    assert {event.name for event in registry.events if event not in offered} == OUR_OWN_EVENTS
 
 
 def test_every_manifest_is_free_of_logic() -> None:

@@ -415,7 +415,7 @@ def test_plugin_in_quarantine_is_listed_with_its_reason(run: Run, monkeypatch: p
 def test_doctor_says_how_every_part_is(run: Run, lab_settings: Settings) -> None:
     well = run("doctor", settings=msgspec.structs.replace(lab_settings, smtp_url="", embedded_stack=True))
 
-    assert well == Ran(0, "ok   database\nok   redis\nok   storage\nok   migrations\n", "")
+    assert well == Ran(0, "ok   database\nok   redis\nok   storage\nok   migrations\nok   redis settings\n", "")
 
 
 def test_doctor_fails_when_a_part_does(run: Run, lab_settings: Settings, tmp_path: Path) -> None:

@@ -77,7 +77,10 @@ async def _send(port: int, *parts: bytes, between_s: float = 0) -> bytes:
 
 
 async def test_a_connection_that_says_nothing_is_closed(port: int) -> None:
-    assert (await _send(port)).startswith(b"HTTP/1.1 408 ")
+    answer = await _send(port)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"\r\nx-frame-options: DENY\r\n" in answer
 
 
 async def test_half_a_head_is_given_up_however_often_a_byte_comes(port: int) -> None:

@@ -61,7 +61,7 @@ async def read_user(db: Db, actor: Actor, user_id: FromPath[UUID]) -> UserDetail
     return await users.reached_user(db, actor, READ_USER, user_id)
 
 
-@patch("/users/{user_id:uuid}", guards=[requires(UPDATE_USER)], operation_id="users_update")
+@patch("/users/{user_id:uuid}", guards=[requires(UPDATE_USER)], opt=idempotent(), operation_id="users_update")
 async def update_user(db: Db, actor: Actor, user_id: FromPath[UUID], data: JSONBody[UpdateUserRequest]) -> UserDetails:
     """Change a profile; administrators also change role and status."""
     return await db.retrying(lambda: accounts.update_user(db, actor, user_id, data))

@@ -13,6 +13,7 @@ from kernel.auth import Actor
 from kernel.constraints import constraint_errors
 from kernel.db import Db
 from kernel.errors import FieldError
+from kernel.events import publish
 from kernel.ids import new_id
 from plugins.courses import rules
 from plugins.courses.actions.slugs import COURSE_NUMBER, take_slug
@@ -22,6 +23,7 @@ from plugins.courses.errors import (
     CourseNotFound,
     SlugTaken,
 )
+from plugins.courses.events import CourseDeleted
 from plugins.courses.permissions import CREATE, DELETE, EDIT
 from plugins.courses.queries.courses import course_details
 from plugins.courses.queries.viewing import owned
@@ -54,7 +56,7 @@ _INSERT = (
     .returning(Course.id)
 )
 _IS_IT = (Course.id == bindparam("course", type_=Uuid), owned())
-_DELETE = delete(Course).where(*_IS_IT)
+_DELETE = delete(Course).where(*_IS_IT).returning(Course.instructor_id)
 
 
 @cache
@@ -121,6 +123,7 @@ async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
     """Remove a course in which nobody has ever enrolled, with all that is in it.
 
     Needs: courses.course.delete
+    Emits: courses.course.deleted
 
     Raises:
         CourseNotFound: It is not there, or not the actor's.
@@ -128,8 +131,10 @@ async def delete_course(db: Db, actor: Actor, course_id: UUID) -> None:
     """
     owner = actor.limited_to(DELETE)
     with constraint_errors(fk_course_enrollments_tenant_id_course_id=CourseHasEnrollments):
-        if not await db.run(_DELETE, course=course_id, owner=owner):
-            raise CourseNotFound
+        instructor_id = await db.value(_DELETE, course=course_id, owner=owner)
+    if instructor_id is None:
+        raise CourseNotFound
+    await publish(db, CourseDeleted(course_id=course_id, instructor_id=instructor_id))
 
 
 async def _check_cover(db: Db, file_id: UUID | None, owner: UUID | None) -> None:

@@ -11,10 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.errors import FieldError
+from kernel.events import publish
 from kernel.ids import new_id
 from kernel.storage import INLINE_TYPES
 from plugins.courses import rules
 from plugins.courses.errors import CourseNotFound, MaterialNotFound, MaterialNotShowable, NotEnrolled, SectionNotFound
+from plugins.courses.events import MaterialAdded
 from plugins.courses.permissions import EDIT, WATCH
 from plugins.courses.queries.materials import material_details, material_row
 from plugins.courses.queries.viewing import owned
@@ -102,6 +104,7 @@ async def add_material(db: Db, actor: Actor, order: CreateMaterialRequest) -> Ma
     """Add a material to a course or to one of its sections.
 
     Needs: courses.course.edit
+    Emits: courses.material.added
 
     Raises:
         CourseNotFound: It is not there, or not the actor's.
@@ -120,6 +123,7 @@ async def add_material(db: Db, actor: Actor, order: CreateMaterialRequest) -> Ma
     course_id = values.pop("course_id")
     if await db.value(_ADD, id=material_id, course=course_id, owner=owner, **values) is None:
         raise SectionNotFound
+    await publish(db, MaterialAdded(material_id=material_id, course_id=course_id))
     return await material_details(db, actor, material_id)
 
 

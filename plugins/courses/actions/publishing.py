@@ -17,7 +17,15 @@ from kernel.events import publish
 from kernel.ids import new_id
 from plugins.courses import rules
 from plugins.courses.errors import CourseIncomplete, CourseNotFound, CourseStateWrong, ReviewRequired
-from plugins.courses.events import CourseApproved, CourseArchived, CoursePublished, CourseRejected, CourseSubmitted
+from plugins.courses.events import (
+    CourseApproved,
+    CourseArchived,
+    CourseFeatured,
+    CoursePublished,
+    CourseRejected,
+    CourseSubmitted,
+    CourseWithdrawn,
+)
 from plugins.courses.permissions import ARCHIVE, FEATURE, PUBLISH, REVIEW, SUBMIT
 from plugins.courses.queries.courses import course_details
 from plugins.courses.queries.teaching import SHOWN_SECTIONS, SHOWN_VIDEOS
@@ -47,6 +55,8 @@ _APPROVE = _from("submitted", status="published", published_at=_FIRST_TIME)
 _REJECT = _from("submitted", status="rejected")
 _ARCHIVE = _from("published", status="archived", featured_at=null())
 _FEATURE = _from("published", featured_at=func.coalesce(Course.featured_at, func.now()))
+# That of this transaction alone: a course that stood there already keeps its moment.
+_IS_FEATURED_NOW = select(Course.featured_at == func.now()).where(*_IS_IT)
 _FEATURE_NO_MORE = update(Course).where(*_IS_IT).values(featured_at=null()).returning(Course.instructor_id)
 _ADD_VERDICT = insert(CourseVerdict).values(
     id=bindparam("id"),
@@ -108,12 +118,14 @@ async def withdraw_course(db: Db, actor: Actor, course_id: UUID) -> CourseDetail
     """Take a course back from review.
 
     Needs: courses.course.submit
+    Emits: courses.course.withdrawn
 
     Raises:
         CourseNotFound: It is not there, or not the actor's.
         CourseStateWrong: It does not wait for a review.
     """
-    await _change(db, _WITHDRAW, course_id, actor.limited_to(SUBMIT))
+    instructor_id = await _change(db, _WITHDRAW, course_id, actor.limited_to(SUBMIT))
+    await publish(db, CourseWithdrawn(course_id=course_id, instructor_id=instructor_id))
     return await course_details(db, actor, course_id)
 
 
@@ -173,12 +185,16 @@ async def feature_course(db: Db, actor: Actor, course_id: UUID, *, featured: boo
     """Put a published course in front of all others, or back among them.
 
     Needs: courses.course.feature
+    Emits: courses.course.featured
 
     Raises:
         CourseNotFound: It is not there.
         CourseStateWrong: It is not published.
     """
-    await _change(db, _FEATURE if featured else _FEATURE_NO_MORE, course_id, actor.limited_to(FEATURE))
+    owner = actor.limited_to(FEATURE)
+    instructor_id = await _change(db, _FEATURE if featured else _FEATURE_NO_MORE, course_id, owner)
+    if featured and await db.value(_IS_FEATURED_NOW, course=course_id, owner=owner):
+        await publish(db, CourseFeatured(course_id=course_id, instructor_id=instructor_id))
     return await course_details(db, actor, course_id)
 
 

@@ -13,7 +13,7 @@ from kernel.db import Db
 from kernel.events import publish
 from kernel.ids import new_id
 from plugins.courses.errors import AlreadyReviewed, NotEnrolled, ReviewNotFound
-from plugins.courses.events import ReviewChanged
+from plugins.courses.events import ReviewAnswered, ReviewChanged
 from plugins.courses.permissions import MODERATE_REVIEWS, REPLY_TO_REVIEWS, WRITE_REVIEW
 from plugins.courses.queries.courses import standing
 from plugins.courses.queries.reviews import review_by_id
@@ -39,7 +39,12 @@ _WRITER = bindparam("writer", type_=Uuid)
 _IS_WRITERS = (ReviewTable.id == _REVIEW, or_(_WRITER.is_(None), ReviewTable.user_id == _WRITER))
 _DELETE = delete(ReviewTable).where(*_IS_WRITERS).returning(ReviewTable.course_id, ReviewTable.user_id)
 _IN_CARE = (ReviewTable.id == _REVIEW, exists().where(Course.id == ReviewTable.course_id, owned()))
-_REPLY = update(ReviewTable).where(*_IN_CARE).values(reply=bindparam("reply", type_=Text), replied_at=func.now())
+_REPLY = (
+    update(ReviewTable)
+    .where(*_IN_CARE)
+    .values(reply=bindparam("reply", type_=Text), replied_at=func.now())
+    .returning(ReviewTable.course_id, ReviewTable.user_id)
+)
 _REPLY_NO_MORE = update(ReviewTable).where(*_IN_CARE).values(reply=null(), replied_at=null())
 
 
@@ -117,15 +122,17 @@ async def reply_to_review(db: Db, actor: Actor, review_id: UUID, order: ReplyReq
     """Answer a review of a course in one's care, or take the answer back.
 
     Needs: courses.review.reply
+    Emits: courses.review.answered
 
     Raises:
         ReviewNotFound: There is none, or its course is not the actor's.
     """
     which: dict[str, Any] = {"review": review_id, "owner": actor.limited_to(REPLY_TO_REVIEWS)}
     if order is None:
-        replied = await db.run(_REPLY_NO_MORE, **which)
-    else:
-        replied = await db.run(_REPLY, reply=order.text, **which)
-    if not replied:
+        if not await db.run(_REPLY_NO_MORE, **which):
+            raise ReviewNotFound
+    elif (found := await db.row(Reviewed, _REPLY, reply=order.text, **which)) is None:
         raise ReviewNotFound
+    else:
+        await publish(db, ReviewAnswered(review_id=review_id, course_id=found.course_id, user_id=found.user_id))
     return await review_by_id(db, actor, review_id)
