@@ -54,6 +54,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
     "kernel.events": ("Event", "Listener", "publish"),
     "kernel.failures": ("Failure", "list_failures", "retry_failures"),
     "kernel.gate": ("Limit", "RedisUnavailable"),
+    "kernel.gathering": ("BEHALF", "Entry", "Gathering", "gathered"),
     "kernel.grants": ("granted",),
     "kernel.hookspecs": ("hookimpl", "hookspec"),
     "kernel.idempotency": ("idempotent",),

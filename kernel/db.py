@@ -6,7 +6,7 @@ belongs to is decided in `kernel.tenancy`.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
@@ -60,19 +60,21 @@ class Origin(msgspec.Struct, frozen=True):
     agent: str = ""
     idempotency_key: str = ""
 
+    def circumstances(self) -> dict[str, str]:
+        """Return what the audit log keeps of a change besides the row, by the names of PostgreSQL's settings."""
+        # Only a UUID has that method's text, and the texts pass through allow-lists: nothing here can end a quote.
+        return {
+            "actor": UUID.__str__(self.actor_id) if self.actor_id else "",
+            "request": _UNSAFE_IN_AGENT.sub("", self.request_id[:64]),
+            "address": _UNSAFE_IN_AGENT.sub("", self.address[:45]),
+            "agent": _UNSAFE_IN_AGENT.sub("", self.agent[:200]),
+        }
+
     def prelude(self) -> str:
         """Return the statement that tells PostgreSQL tenant and actor, local to the transaction."""
-        # Only a UUID has that method's text, and the texts pass through allow-lists: nothing here can end the quotes.
         tenant = UUID.__str__(self.tenant_id) if self.tenant_id else ""
-        actor = UUID.__str__(self.actor_id) if self.actor_id else ""
-        request = _UNSAFE_IN_AGENT.sub("", self.request_id[:64])
-        address = _UNSAFE_IN_AGENT.sub("", self.address[:45])
-        agent = _UNSAFE_IN_AGENT.sub("", self.agent[:200])
-        return (
-            f"select set_config('app.tenant','{tenant}',true),set_config('app.actor','{actor}',true),"
-            f"set_config('app.request','{request}',true),set_config('app.address','{address}',true),"
-            f"set_config('app.agent','{agent}',true)"
-        )
+        those = {"tenant": tenant, **self.circumstances()}
+        return "select " + ",".join(f"set_config('app.{name}','{value}',true)" for name, value in those.items())
 
 
 class Db:
@@ -175,6 +177,19 @@ class Db:
             self._note_writing(plan.written)
         driver = self._driver or await self._begin()
         await _sent(plan, driver.executemany(plan.sql, [plan.arguments(each) for each in parameters]))
+
+    async def rows_many(self, kind: type[T], statement: Executable, parameters: Sequence[dict[str, Any]], /) -> list[T]:
+        """Run one statement for many sets of parameters, pipelined, and return the rows of all, in that order.
+
+        Each sees what those before it have written.
+        """
+        plan = plan_for(statement)
+        make = plan.maker(kind)
+        if plan.writes:
+            self._note_writing(plan.written)
+        driver = self._driver or await self._begin()
+        arguments = [plan.arguments(each) for each in parameters]
+        return [make(record) for record in await _sent(plan, driver.fetchmany(plan.sql, arguments))]
 
     async def driver(self) -> "asyncpg.Connection[Any]":
         """Return the driver's connection inside this transaction, for a library that wants one."""
@@ -351,6 +366,7 @@ class Database:
         *,
         read_only: bool = False,
         replica: Connections | None = None,
+        authors: Collection[UUID] = (),
     ) -> AsyncIterator[Db]:
         """Open a transaction: committed when the block ends, rolled back when it raises.
 
@@ -359,6 +375,7 @@ class Database:
             tenant: With its settings.
             read_only: PostgreSQL refuses every write.
             replica: Where to read; the primary if it does not answer.
+            authors: Who shall read what is written here; whoever caused it, unless it is said.
         """
         db = Db(self.primary, origin, self._deployment, tenant, read_only=read_only, replica=replica)
         try:
@@ -371,8 +388,9 @@ class Database:
             if lost:
                 raise DatabaseUnavailable from error
             raise
-        if db._position is not None and origin.tenant_id and origin.actor_id:
-            await self._deployment.gate.tell_position(origin.tenant_id, origin.actor_id, db._position)
+        if db._position is not None and origin.tenant_id:
+            for each in authors or ([origin.actor_id] if origin.actor_id else ()):
+                await self._deployment.gate.tell_position(origin.tenant_id, each, db._position)
         if db._written:
             await self._deployment.kept.changed(origin.tenant_id, db._written)
         if read_only:

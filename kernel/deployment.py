@@ -13,6 +13,7 @@ from kernel.auth import AccessTokens, Actor
 from kernel.db import Database, Db, Origin
 from kernel.events import Listeners
 from kernel.gate import Gate
+from kernel.gathering import Gatherings
 from kernel.kept_answers import KeptAnswers
 from kernel.keys import Keyring
 from kernel.mail.outgoing import MAIL_LISTENERS
@@ -58,6 +59,7 @@ class Deployment:
             replica_urls=settings.replica_database_urls,
         )
         self.replicas = Replicas(self.database)
+        self.gatherings = Gatherings(self.database)
         self.refusals = Refusals(self.database)
         self.tenants = TenantDirectory(
             self.database,
@@ -84,6 +86,7 @@ class Deployment:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
             stack.push_async_callback(self.replicas.close)
+            stack.push_async_callback(self.gatherings.close)
             stack.push_async_callback(self.storage.aclose)
             stack.push_async_callback(self.redis.aclose)
             stack.push_async_callback(self.gate.close)

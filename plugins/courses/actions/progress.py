@@ -8,7 +8,8 @@ taken behind the lock, sees what their other tabs have written; nobody else wait
 - `progress` of an enrolment is the watched share of its course's published seconds, below 100 until each of these
   videos is completed; then it is 100, the enrolment is completed, and nothing changes it any more.
 
-What follows from a changed curriculum is counted in `actions.recounts`.
+What follows from a changed curriculum is counted in `actions.recounts`; the reports of many people at once are written
+by `actions.crowded_reports`.
 """
 
 from typing import Any
@@ -29,6 +30,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
     true,
     update,
@@ -50,6 +52,18 @@ from plugins.courses.schemas.texts import CourseStatus, EnrollmentStatus
 from plugins.courses.tables import Course, CourseEnrollment, CourseSection, CourseVideo, VideoProgress
 
 _VIDEO = bindparam("video", type_=Uuid)
+
+
+LESSON_COLUMNS: tuple[Any, ...] = (
+    CourseVideo.duration_seconds,
+    CourseVideo.is_preview,
+    CourseVideo.requires_code,
+    IN_CURRICULUM.label("in_curriculum"),
+    Course.id.label("course_id"),
+    Course.status.label("course_status"),
+    Course.instructor_id,
+)
+"""The first fields of `Lesson`."""
 
 
 class Lesson(Struct, frozen=True):
@@ -84,16 +98,7 @@ class Seen(Struct, frozen=True):
 
 def _locked_lesson() -> Select[Any]:
     lesson = (
-        select(
-            CourseVideo.duration_seconds,
-            CourseVideo.is_preview,
-            CourseVideo.requires_code,
-            IN_CURRICULUM.label("in_curriculum"),
-            Course.id.label("course_id"),
-            Course.status.label("course_status"),
-            Course.instructor_id,
-            IS_GRANTED.label("is_granted"),
-        )
+        select(*LESSON_COLUMNS, IS_GRANTED.label("is_granted"))
         .join(CourseSection, CourseSection.id == CourseVideo.section_id)
         .join(Course, Course.id == CourseSection.course_id)
         .where(CourseVideo.id == _VIDEO)
@@ -116,8 +121,12 @@ def _locked_lesson() -> Select[Any]:
     ).select_from(lesson.outerjoin(enrollment, true()))
 
 
-def _union() -> CTE:
-    """Return the part that unites a report with what was reported before."""
+def _union(*, completes: bool) -> CTE:
+    """Return the part that unites a report with what was reported before.
+
+    Args:
+        completes: False gives no row, and changes none, if with this report enough of the video has been watched.
+    """
     report = insert(VideoProgress).values(
         id=bindparam("id", type_=Uuid),
         user_id=VIEWER,
@@ -126,14 +135,17 @@ def _union() -> CTE:
         total_seconds=bindparam("duration", type_=Integer),
         last_position=bindparam("position", type_=Integer),
     )
+    watched = VideoProgress.watched + report.excluded.watched
+    is_short = func.courses.seconds_in(watched) * 100 < report.excluded.total_seconds * rules.COMPLETE_PERCENT
     return (
         report.on_conflict_do_update(
             index_elements=["tenant_id", "user_id", "video_id"],
             set_={
-                "watched": VideoProgress.watched + report.excluded.watched,
+                "watched": watched,
                 "total_seconds": report.excluded.total_seconds,
                 "last_position": report.excluded.last_position,
             },
+            where=None if completes else or_(VideoProgress.is_completed, is_short),
         )
         .returning(VideoProgress.last_position, VideoProgress.watched_seconds, VideoProgress.is_completed)
         .cte("seen")
@@ -149,12 +161,18 @@ def share(watched: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnEleme
 
 
 def _report_alone() -> Select[Any]:
-    seen = _union()
+    seen = _union(completes=True)
     return select(*seen.c, literal_column("NULL::numeric", Numeric).label("progress"))
 
 
-def _report_in_course() -> Select[Any]:
-    seen = _union()
+def report_in_course(*columns: ColumnElement[Any], completes: bool = True) -> Select[Any]:
+    """Return the statement that records what somebody has watched in a course that they are enrolled in, as `Seen`.
+
+    Args:
+        columns: What else it shall give.
+        completes: False gives no row, and changes none, if the video was watched before and this completes it.
+    """
+    seen = _union(completes=completes)
     # The statement does not see the row that it writes itself, so that one's seconds come from `seen`.
     seconds = case((CourseVideo.id == _VIDEO, seen.c.watched_seconds), else_=VideoProgress.watched_seconds)
     sums = (
@@ -182,12 +200,12 @@ def _report_in_course() -> Select[Any]:
         .returning(CourseEnrollment.progress)
         .cte("moved")
     )
-    return select(*seen.c, select(moved.c.progress).scalar_subquery().label("progress"))
+    return select(*seen.c, select(moved.c.progress).scalar_subquery().label("progress"), *columns)
 
 
 _LOCKED_LESSON = _locked_lesson()
 _REPORT_ALONE = _report_alone()
-_REPORT_IN_COURSE = _report_in_course()
+_REPORT_IN_COURSE = report_in_course()
 _COMPLETE_VIDEO = (
     update(VideoProgress)
     .where(VideoProgress.user_id == VIEWER, VideoProgress.video_id == _VIDEO)
@@ -236,16 +254,9 @@ async def report_progress(db: Db, actor: Actor, video_id: UUID, report: Progress
     lesson = await db.row(Lesson, _LOCKED_LESSON, video=video_id, viewer=actor.id)
     if lesson is None:
         raise VideoNotFound
-    _check_watch(actor, lesson)
+    check_may_watch(actor, lesson)
     duration = lesson.duration_seconds
-    values: dict[str, Any] = {
-        "id": new_id(),
-        "viewer": actor.id,
-        "video": video_id,
-        "ranges": rules.watched_ranges(report.ranges, position=report.position, duration=duration),
-        "duration": duration,
-        "position": report.position,
-    }
+    values = reported(actor, video_id, report, duration)
     statement = _REPORT_ALONE
     if lesson.is_enrolled:
         statement = _REPORT_IN_COURSE
@@ -261,7 +272,30 @@ async def report_progress(db: Db, actor: Actor, video_id: UUID, report: Progress
     return ProgressAnswer(seen.last_position, watched, duration, seen.is_completed or is_news, enrollment)
 
 
-def _check_watch(actor: Actor, lesson: Lesson) -> None:
+def reported(actor: Actor, video_id: UUID, report: ProgressRequest, duration: int) -> dict[str, Any]:
+    """Return the parameters of a report.
+
+    Raises:
+        RangesInvalid: A stretch is no part of the video.
+    """
+    return {
+        "id": new_id(),
+        "viewer": actor.id,
+        "video": video_id,
+        "ranges": rules.watched_ranges(report.ranges, position=report.position, duration=duration),
+        "duration": duration,
+        "position": report.position,
+    }
+
+
+def check_may_watch(actor: Actor, lesson: Lesson) -> None:
+    """Refuse the report of somebody who may not watch.
+
+    Raises:
+        VideoNotFound: There is none for this person.
+        NotEnrolled: They may not watch it.
+        CodeRequired: They may not watch it without a code.
+    """
     manages = viewer_of(actor, WATCH).manages(lesson.instructor_id)
     is_open = rules.is_open(
         course_status=lesson.course_status,

@@ -7,9 +7,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from kernel.auth import Actor, public, requires
 from kernel.db import Db
+from kernel.gathering import gathered
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
-from plugins.courses.actions import ordering, progress, sections, videos
+from plugins.courses.actions import crowded_reports, ordering, progress, sections, videos
 from plugins.courses.permissions import EDIT, WATCH
 from plugins.courses.queries.curriculum import section_details, section_page, video_page
 from plugins.courses.queries.streams import video_stream
@@ -114,6 +115,9 @@ async def stream_video(db: Db, actor: Actor, video_id: UUID) -> VideoStream:
 )
 async def report_progress(db: Db, actor: Actor, video_id: UUID, data: ProgressRequest) -> ProgressAnswer:
     """Report what was played; late and repeated reports change nothing."""
+    answer = await gathered(db, crowded_reports.REPORTS, crowded_reports.Report(actor, video_id, data))
+    if answer is not None:
+        return answer
     return await db.retrying(lambda: progress.report_progress(db, actor, video_id, data))
 
 
