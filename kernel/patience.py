@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from kernel.answer_headers import Header
+from kernel.file_sending import CAN_SEND, FileSending
 
 HEAD_S = 10.0
 MOST_HEAD_BYTES = 65_536
@@ -25,7 +26,7 @@ _TOO_LONG = "431 Request Header Fields Too Large"
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol that gives up on clients who do not finish their request.
+    """uvicorn's protocol that gives up on clients who do not finish their request, and that can send files.
 
     Args:
         arguments: What uvicorn gives.
@@ -91,6 +92,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._in_head, self._in_body = True, False
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # Through TLS only bytes can go.
+        can_send_files = CAN_SEND and cycle.scope["scheme"] == "http"
+        super()._start_asgi_task(cycle, FileSending(app, cycle, self.loop) if can_send_files else app)
 
     def shutdown(self) -> None:
         """End the connection after the request that has begun, or that comes in the next moment."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 
 from kernel.ids import new_id
-from kernel.storage.objects import ObjectNotFound, StorageFull, StorageUnavailable
+from kernel.storage.objects import ObjectDamaged, ObjectNotFound, StorageFull, StorageUnavailable
 
 INCOMING = ".incoming"
 
@@ -156,6 +156,16 @@ class Reading:
                     self._descriptor = None
             finally:
                 self._lock.release()
+
+
+def open_object(path: Path, end: int) -> FileIO:
+    """Return the object's file, which has bytes up to `end`."""
+    with object_errors():
+        file = FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+    if os.fstat(file.fileno()).st_size < end:
+        file.close()
+        raise ObjectDamaged
+    return file
 
 
 def stat_object(path: Path) -> tuple[int, datetime]:

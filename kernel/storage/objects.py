@@ -7,12 +7,17 @@ the plugin that gave it out. Name, owner and purpose of a file stand in that plu
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from kernel.errors import NotFound, Unavailable
+
+# One worker, page cache, 2 cores: read in threads, 64 kB chunks give 0.55 GB/s, 256 kB 1.1 and 1 MB 1.7; taken from the
+# page cache without a thread, 256 kB give 1.7 too, and a slow client holds a quarter of the memory.
+READ_BYTES = 256 * 1024
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}"
@@ -131,6 +136,15 @@ class Storage(Protocol):
 
         Raises:
             ObjectNotFound: There is no such object.
+        """
+        ...
+
+    async def open_file(self, key: str, end: int) -> FileIO | None:
+        """Return the object as an open file of at least `end` bytes, for sending without reading; None if it is none.
+
+        Raises:
+            ObjectNotFound: It is not there.
+            ObjectDamaged: It ends before `end`.
         """
         ...
 

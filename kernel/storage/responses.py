@@ -8,10 +8,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from email.utils import format_datetime
+from typing import Any, cast
 
 from litestar.response.base import ASGIResponse
 from litestar.types import HTTPResponseBodyEvent, Receive, Scope, Send
 
+from kernel.file_sending import EXTENSION
 from kernel.storage.disposition import (
     INLINE_TYPES,
     Disposition,
@@ -19,7 +21,7 @@ from kernel.storage.disposition import (
     content_disposition,
     shown_disposition,
 )
-from kernel.storage.objects import Storage, StoredObject
+from kernel.storage.objects import READ_BYTES, Storage, StoredObject
 from kernel.storage.preconditions import Validators, check_match, is_not_modified, is_range_current
 from kernel.storage.ranges import ByteRange, parse_range
 
@@ -119,7 +121,25 @@ class ObjectResponse(ASGIResponse):
         self._span = span
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; the first bytes are read before its status line, so that a missing object is a 404."""
+        """Send the answer; the object is opened before its status line, so that a missing one is a 404."""
+        if not await self._send_file(scope, send):
+            await self._send_bytes(receive, send)
+        await self.after_response()
+
+    async def _send_file(self, scope: Scope, send: Send) -> bool:
+        """Let the server send its part of the file, and say whether there are such a server and such a file."""
+        start, end = self._span
+        if end - start <= READ_BYTES or EXTENSION not in (scope.get("extensions") or ()):
+            return False  # what is read at once is sent sooner together with its headers
+        file = await self._storage.open_file(self._key, end)
+        if file is None:
+            return False
+        with file:
+            await self.start_response(send)
+            await send(cast("Any", {"type": EXTENSION, "file": file, "offset": start, "count": end - start}))
+        return True
+
+    async def _send_bytes(self, receive: Receive, send: Send) -> None:
         async with aclosing(self._storage.open_range(self._key, *self._span)) as chunks:
             first = await anext(chunks)
             await self.start_response(send)
@@ -127,7 +147,6 @@ class ObjectResponse(ASGIResponse):
             await send(_body(first, more=remaining > 0))
             if remaining:
                 await _send_rest(chunks, remaining, receive, send)
-        await self.after_response()
 
 
 async def _send_rest(chunks: AsyncGenerator[bytes, None], remaining: int, receive: Receive, send: Send) -> None:

@@ -16,7 +16,8 @@ from kernel.clock import now
 from kernel.errors import TooLarge
 from kernel.ids import new_id
 from kernel.storage import ObjectNotFound, ObjectStat, Storage, StoredObject, storage_from_url
-from kernel.storage.directory import READ_BYTES, WRITE_BYTES
+from kernel.storage.directory import WRITE_BYTES
+from kernel.storage.objects import READ_BYTES
 from kernel.storage.s3 import S3Storage
 from tests.kernel.objects import OTHER_TENANT, TENANT, a_key, put, read, stored_in, stream
 

@@ -22,8 +22,9 @@ from kernel.storage import (
     StorageUnavailable,
     storage_from_url,
 )
-from kernel.storage.directory import READ_BYTES, WRITE_BYTES
+from kernel.storage.directory import WRITE_BYTES
 from kernel.storage.files import Reading, Writing, storage_errors
+from kernel.storage.objects import READ_BYTES
 from tests.kernel.objects import TENANT, a_key, files_below, put, read, stream
 from tests.kernel.probe.background import until
 

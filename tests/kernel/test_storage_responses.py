@@ -1,4 +1,7 @@
-"""An object over HTTP, from a real server on a real socket: ranges, validators, headers, and clients that go away."""
+"""An object over HTTP, from a real server on a real socket: ranges, validators, headers, and clients that go away.
+
+Everything is asked twice: of a server that is given bytes, and of ours, which is given files.
+"""
 
 import asyncio
 import hashlib
@@ -19,12 +22,15 @@ import uvicorn
 from litestar import Litestar, Request, Response, get, route
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from kernel import file_sending
 from kernel.errors import DomainError
 from kernel.ids import new_id
 from kernel.observability import Observed
+from kernel.patience import PatientProtocol
 from kernel.storage import DirectoryStorage, StoredObject, ranged_response
-from kernel.storage.directory import READ_BYTES
+from kernel.storage.objects import READ_BYTES
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +56,7 @@ class Served:
     shown: StoredObject
     filename: str | None = None
     answering: int = 0
+    sends_files: bool = False
 
     @property
     def path(self) -> Path:
@@ -91,8 +98,8 @@ def app_of(state: Served) -> ASGIApp:
     return counted
 
 
-@pytest.fixture(scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+@pytest.fixture(scope="module", params=["bytes", "files"])
+async def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     root = tmp_path_factory.mktemp("objects")
     storage = DirectoryStorage(root)
     await storage.prepare()
@@ -101,8 +108,9 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            state = Served(client, storage, root, port, data, stored, stored)
-            server = uvicorn.Server(uvicorn.Config(app_of(state), log_level="error", lifespan="off"))
+            state = Served(client, storage, root, port, data, stored, stored, sends_files=request.param == "files")
+            protocol = PatientProtocol if state.sends_files else HttpToolsProtocol
+            server = uvicorn.Server(uvicorn.Config(app_of(state), http=protocol, log_level="error", lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             yield state
         server.should_exit = True
@@ -133,6 +141,11 @@ def is_open(path: Path) -> bool:
         if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
             return True
     return False
+
+
+def threads_named(prefix: str) -> int:
+    """Return how many threads of this name there are."""
+    return len([thread for thread in threading.enumerate() if thread.name.startswith(prefix)])
 
 
 async def until_idle(served: Served) -> None:
@@ -297,9 +310,11 @@ async def test_slow_clients_hold_no_thread(served: Served) -> None:
         writer.write(b"GET /object HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await reader.readexactly(100)
 
-    answer = await served.client.get("/object", headers={"Range": "bytes=0-9"})
-    assert answer.content == served.data[:10]
-    assert len([thread for thread in threading.enumerate() if thread.name.startswith("storage")]) <= 8
+    for wanted in ("bytes=0-9", "bytes=0-"):
+        answer = await served.client.get("/object", headers={"Range": wanted})
+        assert answer.content == (served.data[:10] if wanted == "bytes=0-9" else served.data)
+    assert threads_named("storage") <= 8
+    assert threads_named("file-sending") <= (file_sending.THREADS if served.sends_files else 0)
 
     for _, writer in connections:
         writer.transport.abort()
@@ -335,6 +350,11 @@ async def test_a_damaged_object_breaks_the_connection_off(served: Served, caplog
     path = served.root / served.shown.key
     os.truncate(path, 5 * READ_BYTES)
 
+    if served.sends_files:
+        answer = await served.client.get("/object")
+        assert (answer.status_code, answer.json()) == (503, {"code": "kernel.object_damaged"})
+        assert not is_open(path)
+        return
     with pytest.raises(httpx.RemoteProtocolError):
         await served.client.get("/object")
     await until_idle(served)
@@ -372,3 +392,58 @@ async def test_a_proxy_is_told_what_to_send_by_the_kernel_alone(tmp_path: Path) 
         assert forged.text == "ours"
         assert {"x-accel-redirect", "x-sendfile"}.isdisjoint(forged.headers)
     await storage.aclose()
+
+
+def _cut(path: Path, end: int) -> None:
+    """Shorten a file that is being sent; it is never done in earnest."""
+    os.truncate(path, end)
+
+
+async def test_a_file_that_is_cut_while_it_is_sent_breaks_the_connection_off(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not served.sends_files:
+        pytest.skip("bytes that have been read are not cut")
+    served.shown = await put(served.storage, served.data)
+    path = served.root / served.shown.key
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1024)
+    writer.write(b"GET /object HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await reader.readexactly(1000)
+    _cut(path, 1000)
+
+    received = len(await reader.read())
+    assert received < SIZE
+    writer.close()
+    await until_idle(served)
+    assert not is_open(path)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "Exception in ASGI application\n"
+    ]
+
+
+async def test_a_request_behind_a_file_is_answered_behind_it(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    request = b"GET /object HTTP/1.1\r\nHost: localhost\r\n"
+    writer.write(request + b"\r\n" + request + b"Range: bytes=5-9\r\nConnection: close\r\n\r\n")
+    answers = await reader.read()
+    writer.close()
+
+    first, _, rest = answers.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 OK")
+    assert rest[:SIZE] == served.data
+    assert rest[SIZE:].startswith(b"HTTP/1.1 206 Partial Content")
+    assert rest.endswith(b"\r\n\r\n" + served.data[5:10])
+
+
+async def test_a_client_that_says_no_more_is_left(served: Served) -> None:
+    if not served.sends_files:
+        pytest.skip("the bytes that the transport holds wait for the client")
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1024)
+    writer.write(b"GET /object HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await reader.readexactly(1000)
+    writer.write_eof()
+    try:
+        await until_idle(served)
+        assert not is_open(served.path)
+    finally:
+        writer.transport.abort()
