@@ -21,6 +21,7 @@ _COURSE = (
         Course.id,
         Course.title,
         Course.slug,
+        Course.short_description,
         COVER_URL,
         or_(Course.requires_code, ~or_(Course.is_free, Course.price == 0)).label("needs_code"),
         Course.status,
@@ -52,6 +53,7 @@ class LearntCourse(Struct, frozen=True):
     id: UUID
     title: str
     slug: str
+    short_description: str | None
     thumbnail_url: str | None
     needs_code: bool
     """Nobody comes in without one."""

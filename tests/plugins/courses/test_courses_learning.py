@@ -77,6 +77,15 @@ async def test_a_lesson_tells_where_one_stands(instructor: Person, student: Pers
     assert "data-after" not in done
 
 
+async def test_a_lesson_that_says_nothing_of_itself_says_what_the_course_is(instructor: Person) -> None:
+    course = await published(instructor, 100)
+    assert "This lesson has no description." in await shown(instructor, address(course))
+    await ask(instructor, "PATCH", course.path, json={"short_description": PLANTED})
+    page = await shown(instructor, address(course))
+    assert "This lesson has no description." not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
 @pytest.mark.parametrize("wants", ["another school", "another course", "a draft"])
 async def test_what_is_not_there_for_somebody_is_404(
     instructor: Person, student: Person, other_school: School, wants: str

@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,9 @@ async def photograph(
                 storage_state=signed_in[row.reader],
             )
             page = await context.new_page()
-            await page.goto(path)
+            answer = await page.goto(path)
+            if answer is None or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise SystemExit(f"{row.name} cannot be drawn: {path} fails.")
             await page.wait_for_selector("html[data-ready]")
             await page.evaluate(_SHOW_PICTURES)
             await page.screenshot(path=folder / f"{row.name}-{width}-{look}.png", full_page=True)
