@@ -113,7 +113,7 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
         "tenant_reference",
         "tenant_unique",
     ),
-    "kernel.task_overview": ("task_page",),
+    "kernel.task_overview": ("task_page", "task_titles"),
     "kernel.task_runs": ("RETRY_TASKS", "Status", "TaskStatus", "VIEW_TASKS"),
     "kernel.tasks": ("AnyTask", "NoPayload", "Task", "TaskContext", "TaskPostponed", "TaskRefused", "enqueue"),
     "kernel.tenancy": ("Tenant",),

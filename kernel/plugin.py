@@ -29,6 +29,7 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
         version: Of the plugin itself.
         kernel: The kernel versions that it works with, such as `>=1,<2`.
         requires: The plugins whose `api` it may import.
+        title: What it is called on pages, in English, as the catalogues translate it; else its name.
         summary: One sentence for the page on which an administrator switches it on.
         essential: Refuses the start even where a bad plugin is otherwise set aside: identity, any guard.
     """
@@ -39,6 +40,12 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     requires: tuple[str, ...] = ()
     essential: bool = False
+    title: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What it is called on pages."""
+        return self.title or self.name.capitalize()
 
 
 class LoadedPlugin(msgspec.Struct, frozen=True):

@@ -76,8 +76,15 @@ async def _prune(db: Db, _payload: NoPayload) -> None:
 
 
 KERNEL_TASKS: tuple[AnyTask, ...] = (
-    Task(name="kernel.prune_queue_log", payload=NoPayload, handle=_prune_log, schedule="17 * * * *", per="deployment"),
-    Task(name="kernel.prune", payload=NoPayload, handle=_prune, schedule="23 */6 * * *"),
+    Task(
+        name="kernel.prune_queue_log",
+        title="Shorten the log of the queue",
+        payload=NoPayload,
+        handle=_prune_log,
+        schedule="17 * * * *",
+        per="deployment",
+    ),
+    Task(name="kernel.prune", title="Forget what is old", payload=NoPayload, handle=_prune, schedule="23 */6 * * *"),
     *MAIL_TASKS,
 )
 

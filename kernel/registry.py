@@ -225,7 +225,7 @@ def _rebuild_task(plugin: str, rebuild: Callable[[Db], Awaitable[None]]) -> Task
         """Count anew what the plugin keeps."""
         await rebuild(db)
 
-    return Task(name=f"{plugin}.rebuild", payload=NoPayload, handle=handle)
+    return Task(name=f"{plugin}.rebuild", title="Count anew", payload=NoPayload, handle=handle)
 
 
 def load_registry(plugins: Iterable[LoadedPlugin], on_bad_plugin: str = "refuse") -> tuple[Registry, dict[str, str]]:

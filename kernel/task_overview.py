@@ -7,9 +7,16 @@ from sqlalchemy import ColumnElement, Executable, Integer, Text, bindparam, func
 
 from kernel.auth import Actor
 from kernel.db import Db
+from kernel.deployment import Deployment
+from kernel.queue import KERNEL_TASKS
 from kernel.routing import Page, rows_for
 from kernel.tables import TaskRun
 from kernel.task_runs import OF_OWNER, RUN_COLUMNS, RunRow, Status, TaskStatus, only_owner, shown_run
+
+
+def task_titles(deployment: Deployment) -> dict[str, str]:
+    """Return what each kind of work is called on pages, in English; one that is not loaded here is not in it."""
+    return {task.name: task.title or task.name for task in (*KERNEL_TASKS, *deployment.registry.tasks)}
 
 
 async def task_page(db: Db, actor: Actor, *, status: Status | None, limit: int, offset: int) -> Page[TaskStatus]:

@@ -106,6 +106,7 @@ class Task(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
 
     Args:
         name: Dotted, begins with the plugin's name. Jobs that wait carry it, so it stays what it is.
+        title: What it is called on pages, in English, as the catalogues translate it; else its name.
         payload: A Struct of ids; a scheduled task's must need no arguments.
         handle: Does it in one transaction, which also takes the job away: exactly once in effect.
         work: Does it in as many transactions as it opens, for what takes long or calls others. After a crash it runs
@@ -124,6 +125,7 @@ class Task(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
     timeout_s: float = 300
     schedule: str | None = None
     per: Literal["tenant", "deployment"] = "tenant"
+    title: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a task that could not run."""

@@ -222,8 +222,10 @@ async def _forget(db: Db, _payload: NoPayload) -> None:
     await db.run(_FORGET)
 
 
-SEND_MAIL = Task(name="kernel.send_mail", payload=MailId, work=_deliver)
-FORGET_MAILS = Task(name="kernel.forget_mails", payload=NoPayload, handle=_forget, schedule="41 3 * * *")
+SEND_MAIL = Task(name="kernel.send_mail", title="Send a mail", payload=MailId, work=_deliver)
+FORGET_MAILS = Task(
+    name="kernel.forget_mails", title="Forget old mails", payload=NoPayload, handle=_forget, schedule="41 3 * * *"
+)
 MAIL_TASKS: tuple[AnyTask, ...] = (SEND_MAIL, FORGET_MAILS)
 
 

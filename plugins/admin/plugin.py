@@ -18,6 +18,7 @@ from plugins.admin.tasks import TASKS
 
 PLUGIN = Plugin(
     name="admin",
+    title="Administration",
     version="1.0.0",
     kernel=">=1,<2",
     requires=("auth",),

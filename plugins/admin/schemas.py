@@ -66,6 +66,7 @@ class PluginCard(Struct, frozen=True):
     """A plugin of the deployment in the eyes of a tenant."""
 
     name: str
+    title: str
     version: str
     summary: str
     requires: Sequence[str]

@@ -37,6 +37,7 @@ from plugins.auth.tasks import TASKS
 
 PLUGIN = Plugin(
     name="auth",
+    title="Accounts",
     version="1.0.0",
     kernel=">=1,<2",
     summary="Accounts, roles, sign-in and sessions.",

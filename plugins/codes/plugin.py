@@ -31,6 +31,7 @@ from plugins.codes.tasks import TASKS
 
 PLUGIN = Plugin(
     name="codes",
+    title="Access codes",
     version="1.0.0",
     kernel=">=1,<2",
     requires=("auth", "courses", "media"),

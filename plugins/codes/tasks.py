@@ -22,5 +22,12 @@ async def _to_the_end(context: TaskContext, forget: Callable[[Db, int], Awaitabl
             forgotten = await forget(db, MOST_AT_ONCE)
 
 
-FORGET = Task(name="codes.forget", payload=NoPayload, work=_forget, timeout_s=3600, schedule="24 3 * * *")
+FORGET = Task(
+    name="codes.forget",
+    title="Forget old codes and attempts",
+    payload=NoPayload,
+    work=_forget,
+    timeout_s=3600,
+    schedule="24 3 * * *",
+)
 TASKS = (FORGET, MAKE)

@@ -34,6 +34,7 @@ from plugins.media.api import FileUse, VideoShow
 
 PLUGIN = Plugin(
     name="courses",
+    title="Courses",
     version="1.0.0",
     kernel=">=1,<2",
     requires=("auth", "media"),

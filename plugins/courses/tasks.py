@@ -29,7 +29,7 @@ async def _recount(db: Db, payload: OneCourse) -> None:
     await count_rating(db, payload.course_id)
 
 
-RECOUNT = Task(name="courses.recount", payload=OneCourse, handle=_recount)
+RECOUNT = Task(name="courses.recount", title="Count a course anew", payload=OneCourse, handle=_recount)
 
 
 async def _expire(context: TaskContext, _payload: NoPayload) -> None:
@@ -39,7 +39,13 @@ async def _expire(context: TaskContext, _payload: NoPayload) -> None:
             ended = await expire_enrollments(db, MOST_AT_ONCE)
 
 
-EXPIRE = Task(name="courses.expire_enrollments", payload=NoPayload, work=_expire, schedule="*/5 * * * *")
+EXPIRE = Task(
+    name="courses.expire_enrollments",
+    title="End enrolments whose time is up",
+    payload=NoPayload,
+    work=_expire,
+    schedule="*/5 * * * *",
+)
 
 
 async def _remove_failed_imports(context: TaskContext, _payload: NoPayload) -> None:
@@ -47,7 +53,11 @@ async def _remove_failed_imports(context: TaskContext, _payload: NoPayload) -> N
 
 
 REMOVE_FAILED_IMPORTS = Task(
-    name="courses.remove_failed_imports", payload=NoPayload, work=_remove_failed_imports, schedule="40 * * * *"
+    name="courses.remove_failed_imports",
+    title="Remove imports that failed",
+    payload=NoPayload,
+    work=_remove_failed_imports,
+    schedule="40 * * * *",
 )
 TASKS = (RECOUNT, EXPIRE, EXPORT, IMPORT, REMOVE_FAILED_IMPORTS)
 

@@ -20,6 +20,7 @@ from plugins.media.personal_data import PERSONAL_DATA
 
 PLUGIN = Plugin(
     name="media",
+    title="Files and videos",
     version="1.0.0",
     kernel=">=1,<2",
     requires=("auth",),

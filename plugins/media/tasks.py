@@ -31,16 +31,34 @@ async def _process_forgotten(db: Db, _payload: NoPayload) -> None:
 
 
 REMOVE_ABANDONED_UPLOADS = Task(
-    name="media.remove_abandoned_uploads", payload=NoPayload, handle=_remove, schedule="20 * * * *"
+    name="media.remove_abandoned_uploads",
+    title="Remove uploads that were given up",
+    payload=NoPayload,
+    handle=_remove,
+    schedule="20 * * * *",
 )
 DELETE_UNUSED_FILES = Task(
-    name="media.delete_unused_files", payload=NoPayload, work=_delete_unused, schedule="40 3 * * *", timeout_s=_LONG_S
+    name="media.delete_unused_files",
+    title="Delete files that nothing uses",
+    payload=NoPayload,
+    work=_delete_unused,
+    schedule="40 3 * * *",
+    timeout_s=_LONG_S,
 )
 REMOVE_LOST_OBJECTS = Task(
-    name="media.remove_lost_objects", payload=NoPayload, work=_remove_lost, schedule="50 4 * * 0", timeout_s=_LONG_S
+    name="media.remove_lost_objects",
+    title="Remove what no file needs",
+    payload=NoPayload,
+    work=_remove_lost,
+    schedule="50 4 * * 0",
+    timeout_s=_LONG_S,
 )
 PROCESS_FORGOTTEN_VIDEOS = Task(
-    name="media.process_forgotten_videos", payload=NoPayload, handle=_process_forgotten, schedule="45 * * * *"
+    name="media.process_forgotten_videos",
+    title="Look for videos that wait",
+    payload=NoPayload,
+    handle=_process_forgotten,
+    schedule="45 * * * *",
 )
 TASKS: tuple[AnyTask, ...] = (
     REMOVE_ABANDONED_UPLOADS,

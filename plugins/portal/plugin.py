@@ -18,6 +18,7 @@ from plugins.portal.routes import ROUTES
 
 PLUGIN = Plugin(
     name="portal",
+    title="Portal",
     version="1.0.0",
     kernel=">=1,<2",
     requires=("auth",),

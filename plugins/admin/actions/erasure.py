@@ -32,7 +32,9 @@ async def _erase(context: TaskContext, payload: TenantToErase) -> None:
         await note(db, "kernel.tenant.erased", entity_type="kernel.tenants", entity_id=payload.tenant_id)
 
 
-ERASE_TENANT = Task(name="admin.erase_tenant", payload=TenantToErase, work=_erase, timeout_s=6 * 3600)
+ERASE_TENANT = Task(
+    name="admin.erase_tenant", title="Erase a tenant", payload=TenantToErase, work=_erase, timeout_s=6 * 3600
+)
 
 
 async def begin_erasure(db: Db, actor: Actor, tenant_id: UUID, *, confirm: str) -> ErasureBegun:

@@ -12,6 +12,7 @@ from kernel.db import Db
 from kernel.languages import own_name
 from kernel.mail.templates import list_templates, template_text
 from plugins.admin.permissions import READ_MAIL_TEMPLATES, UPDATE_MAIL_TEMPLATES
+from plugins.admin.queries.plugins import plugin_titles
 
 Shown = tuple[str, Mapping[str, Any]]
 
@@ -22,6 +23,7 @@ async def overview(db: Db) -> Shown:
     groups = groupby(templates, key=lambda each: each.name.partition(".")[0])
     values = {
         "groups": [(plugin, list(items)) for plugin, items in groups],
+        "titles": plugin_titles(db.deployment),
         "is_demo": db.deployment.settings.demo,
     }
     return "admin/mail_templates.html", values

@@ -7,6 +7,7 @@ from typing import Any
 from kernel.auth import Actor
 from kernel.db import Db
 from plugins.admin.permissions import READ_ROLES, UPDATE_ROLES
+from plugins.admin.queries.plugins import plugin_titles
 from plugins.admin.queries.roles import role_matrix
 from plugins.admin.schemas import PermissionRow
 
@@ -19,6 +20,7 @@ async def roles(db: Db, actor: Actor) -> Shown:
     groups = groupby(matrix.permissions, key=lambda each: each.plugin)
     values = {
         "roles": matrix.roles,
+        "titles": plugin_titles(db.deployment),
         "groups": [(plugin, list(rows)) for plugin, rows in groups],
         "changed": sum(_changes(each) for each in matrix.permissions),
         "own_role": actor.role,

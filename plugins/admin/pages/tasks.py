@@ -10,7 +10,7 @@ from kernel.db import Db
 from kernel.errors import Forbidden
 from kernel.failures import list_failures
 from kernel.routing import Offset
-from kernel.task_overview import task_page
+from kernel.task_overview import task_page, task_titles
 from kernel.task_runs import RETRY_TASKS, VIEW_TASKS, Status
 
 Rows = Annotated[int, Parameter(ge=1, le=100)]
@@ -22,7 +22,9 @@ async def under_way(
 ) -> Shown:
     """Show the work that somebody follows, latest first."""
     page = await task_page(db, actor, status=status, limit=limit, offset=offset)
-    return "admin/tasks.html", {"page": page, "status": status or "", "may_see_failed": sees_failed(actor)}
+    titles = task_titles(db.deployment)
+    values = {"page": page, "titles": titles, "status": status or "", "may_see_failed": sees_failed(actor)}
+    return "admin/tasks.html", values
 
 
 async def failed(db: Db, actor: Actor, limit: Rows = 25, offset: Offset = 0) -> Shown:
@@ -34,7 +36,8 @@ async def failed(db: Db, actor: Actor, limit: Rows = 25, offset: Offset = 0) -> 
     if not sees_failed(actor):
         raise Forbidden
     page = await list_failures(db, limit=limit, offset=offset)
-    return "admin/failures.html", {"page": page, "may_retry": actor.scope(RETRY_TASKS) == "any"}
+    titles = task_titles(db.deployment)
+    return "admin/failures.html", {"page": page, "titles": titles, "may_retry": actor.scope(RETRY_TASKS) == "any"}
 
 
 def sees_failed(actor: Actor) -> bool:

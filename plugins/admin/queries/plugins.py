@@ -15,12 +15,18 @@ def plugin_list(deployment: Deployment, tenant: Tenant, actor: Actor) -> PluginL
     return PluginList(cards_for(deployment, tenant.listed, is_operator=actor.is_operator))
 
 
+def plugin_titles(deployment: Deployment) -> dict[str, str]:
+    """Return what each plugin is called on pages, and what comes from none of them."""
+    return {each.name: each.manifest.shown for each in deployment.registry.plugins} | {"kernel": "System"}
+
+
 def cards_for(deployment: Deployment, listed: Collection[str] | None, *, is_operator: bool) -> list[PluginCard]:
     """Return every plugin as it stands for a tenant that lists these; None lists all."""
     acting = deployment.registry.acting(listed)
     loaded = [
         PluginCard(
             name=each.name,
+            title=each.manifest.shown,
             version=each.manifest.version,
             summary=each.manifest.summary,
             requires=each.manifest.requires,
@@ -33,6 +39,7 @@ def cards_for(deployment: Deployment, listed: Collection[str] | None, *, is_oper
     aside = [
         PluginCard(
             name=name,
+            title=name.capitalize(),
             version="",
             summary="",
             requires=(),

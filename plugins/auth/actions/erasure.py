@@ -84,4 +84,6 @@ async def _erase(context: TaskContext, account: AccountToErase) -> dict[str, tup
     return {"waiting_for": waiting_for}
 
 
-ERASE_ACCOUNT = Task(name="auth.erase_account", payload=AccountToErase, work=_erase, timeout_s=3600)
+ERASE_ACCOUNT = Task(
+    name="auth.erase_account", title="Erase an account", payload=AccountToErase, work=_erase, timeout_s=3600
+)

@@ -22,4 +22,6 @@ async def _forget(db: Db, _payload: NoPayload) -> None:
     await db.run(_FORGET_ENDED, since=clock.now() - ENDED)
 
 
-FORGET_SIGN_INS = Task(name="auth.forget_sign_ins", payload=NoPayload, handle=_forget, schedule="52 3 * * *")
+FORGET_SIGN_INS = Task(
+    name="auth.forget_sign_ins", title="Forget old sign-ins", payload=NoPayload, handle=_forget, schedule="52 3 * * *"
+)

@@ -106,4 +106,4 @@ async def _add_slice(db: Db, batch_id: UUID) -> Filling:
     return Filling(batch.count, batch.missing - added)
 
 
-MAKE = Task(name="codes.make_batch", payload=BatchToFill, work=_fill, timeout_s=3600)
+MAKE = Task(name="codes.make_batch", title="Make codes", payload=BatchToFill, work=_fill, timeout_s=3600)

@@ -112,4 +112,4 @@ async def _at_once(content: bytes) -> AsyncGenerator[bytes, None]:
     yield content
 
 
-EXPORT = Task(name="courses.export", payload=CourseToExport, work=_export, timeout_s=6 * HOURS)
+EXPORT = Task(name="courses.export", title="Export a course", payload=CourseToExport, work=_export, timeout_s=6 * HOURS)

@@ -310,4 +310,4 @@ def _material(
     }
 
 
-IMPORT = Task(name="courses.import", payload=CourseToImport, work=_import, timeout_s=6 * HOURS)
+IMPORT = Task(name="courses.import", title="Import a course", payload=CourseToImport, work=_import, timeout_s=6 * HOURS)

@@ -318,6 +318,7 @@ class _Progress:
 
 PROCESS_VIDEO = Task(
     name="media.process_video",
+    title="Prepare a video",
     payload=VideoToProcess,
     work=_process,
     # One more than videos are given, so that one that ends its worker each time is told of.

@@ -54,7 +54,9 @@ async def _remove_bytes(context: TaskContext, stored: StoredFile) -> None:
         await remove_objects(db, stored.file_id, stored.storage_key)
 
 
-REMOVE_BYTES = Task(name="media.remove_bytes", payload=StoredFile, work=_remove_bytes, timeout_s=1800)
+REMOVE_BYTES = Task(
+    name="media.remove_bytes", title="Remove a file", payload=StoredFile, work=_remove_bytes, timeout_s=1800
+)
 
 
 async def delete_file(db: Db, actor: Actor, file_id: UUID) -> None:

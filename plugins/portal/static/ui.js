@@ -124,6 +124,7 @@ function filterOnChange() {
   for (const form of document.querySelectorAll("form[data-auto]")) {
     let timer;
     form.addEventListener("submit", () => {
+      clearTimeout(timer);
       for (const each of form.elements) if (each.name && !each.value) each.disabled = true;
     });
     form.addEventListener("change", () => {

@@ -146,7 +146,7 @@ async def test_an_administrator_shapes_the_school(site: Site, school: School, op
     await opened(learner, "/")
     await expect(learner.locator(ENTRY_OF_CODES)).not_to_have_count(0)
     await opened(page, "/admin/plugins")
-    await page.get_by_role("switch", name="Codes").uncheck()
+    await page.get_by_role("switch", name="Access codes").uncheck()
     await page.get_by_role("button", name="See what changes").click()
     preview = page.get_by_role("dialog", name="Switch plugins?")
     await expect(preview.get_by_role("listitem")).to_contain_text("codes is not switched on for this tenant.")
@@ -203,11 +203,11 @@ async def test_an_operator_makes_a_tenant_and_takes_it_away(site: Site, school: 
     await expect(page.get_by_role("heading", level=1)).to_have_text("North School")
 
     # Plugins are switched for it alone.
-    await page.get_by_role("switch", name="Codes").uncheck()
+    await page.get_by_role("switch", name="Access codes").uncheck()
     await page.get_by_role("button", name="See what changes").click()
     await page.get_by_role("dialog", name="Switch plugins?").get_by_role("button", name="Switch").click()
     await expect(page.locator("[data-toasts]")).to_contain_text("Saved.")
-    await expect(page.get_by_role("switch", name="Codes")).not_to_be_checked()
+    await expect(page.get_by_role("switch", name="Access codes")).not_to_be_checked()
     made = (await operator.get(f"/tenants/{page.url.rpartition('/')[2]}")).json()
     assert "codes" not in made["plugins"]
 
@@ -224,7 +224,7 @@ async def test_an_operator_makes_a_tenant_and_takes_it_away(site: Site, school: 
     await erasing.get_by_role("button", name="Erase").click()
     await page.wait_for_url("**/admin/tasks")
     await page.wait_for_selector("html[data-ready]")
-    await expect(page.get_by_text("admin.erase_tenant").first).to_be_visible()
+    await expect(page.get_by_text("Erase a tenant").first).to_be_visible()
     assert await page.locator("[data-under-way]").count() == 1
     await school.settle()
     await expect(page.locator("[data-under-way]")).to_have_count(0, timeout=10_000)

@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from kernel.deployment import Deployment
+from kernel.task_overview import task_titles
 from plugins.portal.site import Site
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
@@ -34,6 +35,8 @@ def test_every_text_has_its_arabic(deployment: Deployment) -> None:
     said = {text for file in TEMPLATES for text in texts(file)}
     for each in registry.contributions("register_navigation"):
         said |= {each.item.label, each.item.group} - {""}
+    said |= {each.manifest.title for each in registry.plugins if each.folder.parent == PLUGINS}
+    said |= {each for each in task_titles(deployment).values() if "." not in each}
     known: set[str] = set()
     for file in PLUGINS.glob("*/translations/ar.po"):
         for text in read_po(io.BytesIO(file.read_bytes())):
