@@ -17,7 +17,7 @@ from kernel.auth import ACCESS_TTL_S, AccessClaims, Actor, public
 from kernel.categories import SECURITY, RateLimits, SecuritySettings
 from kernel.connections import Connections
 from kernel.cross_origin import is_listed, without_cookies
-from kernel.db import Origin
+from kernel.db import DatabaseUnavailable, Origin
 from kernel.deployment import Deployment
 from kernel.errors import FieldError, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from kernel.gate import STRICT_DOORS, Admission, Limit, RedisUnavailable
@@ -139,7 +139,13 @@ class Door:
         claims = None
         if token and not handler.opt.get("credential_ignored"):
             claims = self._verify(token, tolerated=open_to_all and not bearer)
-        tenant = await self._tenant(arrival, claims)
+        try:
+            tenant = await self._tenant(arrival, claims)
+        except (TenantUnknown, RateLimited, DatabaseUnavailable):
+            # What belongs to no tenant is sent wherever a page that says why there is none asks for it.
+            if handler.opt.get("any_host"):
+                return
+            raise
         state = scope["state"]
         state["tenant"] = tenant
         origin = Origin(tenant.id, None, state.get("request_id", ""), arrival.address, arrival.agent)

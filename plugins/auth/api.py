@@ -9,7 +9,7 @@ from plugins.auth.notification_kinds import NotificationKind
 from plugins.auth.permissions import ROLES, Role
 from plugins.auth.queries.lookups import emails_by_id, user_ids_by_email, user_ids_by_role, users_by_id
 from plugins.auth.queries.teachers import TeacherProfile, teacher_profile
-from plugins.auth.queries.users import files_reached
+from plugins.auth.queries.users import files_reached, named_among
 from plugins.auth.queries.viewers import Viewer, viewer
 from plugins.auth.schemas.texts import Email, PersonName
 from plugins.auth.schemas.users import CreateUserRequest, UserRef
@@ -33,6 +33,7 @@ __all__ = [
     "emails_by_id",
     "files_reached",
     "may_refresh",
+    "named_among",
     "teacher_profile",
     "tell",
     "user_ids_by_email",

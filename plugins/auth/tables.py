@@ -35,6 +35,13 @@ class User(Base):
         one_of("status", "active", "inactive", "suspended"),
         Index(None, "tenant_id", "role", "status"),
         Index("ix_users_tenant_id_id_not_deleted", "tenant_id", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "ix_users_tenant_id_last_login",
+            "tenant_id",
+            text("last_login NULLS FIRST"),
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         _searched("email"),
     )
 

@@ -22,6 +22,7 @@ from plugins.portal.site import site_of
 SIGN_IN = "/sign-in"
 SET_UP_SECOND_FACTOR = "/profile/security"
 _UNAUTHENTICATED = 401
+_LONGEST_HOST = 260
 
 
 def problem_page(request: Request[Any, Any, Any], problem: Problem) -> Response[Any] | None:
@@ -34,8 +35,9 @@ def problem_page(request: Request[Any, Any, Any], problem: Problem) -> Response[
     if problem.code == "kernel.session_restricted":
         return Redirect(SET_UP_SECOND_FACTOR)
     shell = _shell(request, tenant)
-    template = site_of(request.app.state.deployment).environment(shell.locale).get_template("portal/problem.html")
-    page = template.render({"shell": shell, "problem": problem, "slots": {}})
+    name = "portal/problem.html" if tenant is not None else "portal/no_school.html"
+    template = site_of(request.app.state.deployment).environment(shell.locale).get_template(name)
+    page = template.render({"shell": shell, "problem": problem, "slots": {}, "host": _host(request)})
     return Response(page, status_code=problem.status, media_type="text/html")
 
 
@@ -49,11 +51,15 @@ def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
     return Redirect(f"{SIGN_IN}?next={quote(wanted, safe='/')}", cookies=[dead], headers={"Cache-Control": "no-store"})
 
 
+def _host(request: Request[Any, Any, Any]) -> str:
+    return request.headers.get("host", "")[:_LONGEST_HOST]
+
+
 def _shell(request: Request[Any, Any, Any], tenant: Tenant | None) -> Shell:
     site = site_of(request.app.state.deployment)
     general = tenant.setting(GENERAL, GeneralSettings) if tenant is not None else GeneralSettings()
     spoken = site.languages.spoken(general.locales)
-    asked = request.cookies.get(LANGUAGE_COOKIE)
+    asked = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
     liked = preferred(request.headers.get("accept-language", ""), spoken)
     locale = next((str(each) for each in (asked, liked, general.locale) if each in spoken), SOURCE)
     return Shell(

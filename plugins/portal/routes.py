@@ -21,11 +21,17 @@ from plugins.portal.site import site_of
 _FOREVER = "public, max-age=31536000, immutable"
 _BRIEFLY = "public, max-age=60"
 _OPEN = {**limited("asset"), "credential_ignored": True}
+_OPEN_ANYWHERE = {**_OPEN, "any_host": True}
+"""Also where no school is at home: the page that says so is drawn with these, and they belong to no school."""
 _WORKER = Path(__file__).parent / "static" / "sw.js"
 
 
 @get(
-    "/static/{digest:str}/{name:path}", guards=[public], opt=_OPEN, operation_id="portal_file", include_in_schema=False
+    "/static/{digest:str}/{name:path}",
+    guards=[public],
+    opt=_OPEN_ANYWHERE,
+    operation_id="portal_file",
+    include_in_schema=False,
 )
 async def file(request: Request[Any, Any, Any], digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """Return a file of a plugin; under another digest than today's too, for pages that are still open."""

@@ -56,6 +56,7 @@ async def everybody(
         "sort": sort,
         "why_fast": partial(why_fast, actor),
         "roles": roles_within_reach(actor),
+        "may_read_file": actor.scope(READ_FILE) == "any",
         **_powers(actor),
     }
     return "auth/users.html", values

@@ -1,5 +1,6 @@
 """Reads of accounts, one and many."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache
@@ -88,7 +89,15 @@ _ORDERS: Mapping[UserSort, tuple[ColumnElement[Any], ...]] = {
     "-email": (User.email.desc(),),
     "created_at": (User.id.asc(),),
     "-created_at": (User.id.desc(),),
+    "last_login": (User.last_login.asc().nulls_first(), User.id.asc()),
+    "-last_login": (User.last_login.desc().nulls_last(), User.id.desc()),
 }
+
+
+_NAMED = select(UserProfile.user_id).where(
+    UserProfile.user_id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+    UserProfile.searched.like(bindparam("pattern", type_=Text)),
+)
 
 
 class Reached(Struct, frozen=True):
@@ -144,6 +153,17 @@ async def files_reached(db: Db, actor: Actor, ids: Iterable[UUID]) -> frozenset[
 @cache
 def _among(scope: Scope) -> Executable:
     return select(User.id).where(User.id == any_(bindparam("ids", type_=ARRAY(Uuid))), _within(scope))
+
+
+async def named_among(db: Db, ids: Iterable[UUID], words: str) -> list[UUID]:
+    """Return which of these accounts have a name with this part, in any letters; addresses are not looked at."""
+    wanted = list(frozenset(ids))
+    if not wanted:
+        return []
+    part = unicodedata.normalize("NFKC", words).lower()
+    for letter in "\\%_":
+        part = part.replace(letter, f"\\{letter}")
+    return await db.values(_NAMED, ids=wanted, pattern=f"%{part}%")
 
 
 async def users_page(

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 TokenPurpose = Literal["verification", "reset", "invitation"]
-UserSort = Literal["name", "-name", "email", "-email", "created_at", "-created_at"]
+UserSort = Literal["name", "-name", "email", "-email", "created_at", "-created_at", "last_login", "-last_login"]
+"""Who has never signed in comes before everybody who has."""
 Seen = Literal["week", "month", "long_ago", "never"]
 """When somebody signed in last: within seven or thirty days, more than ninety days ago, not yet."""
 BulkAction = Literal["activate", "deactivate", "suspend"]

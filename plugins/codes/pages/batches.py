@@ -16,7 +16,7 @@ from plugins.codes.pages.areas import ALL, OWN, Shown, at_both
 from plugins.codes.permissions import GENERATE, UPDATE, VIEW
 from plugins.codes.queries import attempts, batches, cards
 from plugins.codes.queries.filters import CodeFilter
-from plugins.codes.queries.on_pages import course_for_codes, single_uses, terms_of_batch
+from plugins.codes.queries.on_pages import course_for_codes, files_of, single_uses, terms_of_batch
 from plugins.codes.schemas import BatchCard, CodeState
 from plugins.codes.sheets import MOST_CARDS
 
@@ -66,13 +66,15 @@ async def show_batch(
     details = await batches.batch(db, actor, batch_id, days=_DAYS)
     wanted = CodeFilter(batch_id=batch_id, state=in_state, q=q.strip() or None)
     page = await cards.access_codes(db, actor, wanted, limit=limit, offset=offset)
+    uses = await single_uses(db, [each.id for each in page.items if each.current_uses == 1])
     values = {
         "batch": details.batch,
         "usage": details.usage,
         "state": state_of(details.batch, clock.now()),
         "terms": await terms_of_batch(db, actor, batch_id),
         "page": page,
-        "uses": await single_uses(db, [each.id for each in page.items if each.current_uses == 1]),
+        "uses": uses,
+        "files": await files_of(db, actor, *(user for user, _ in uses.values())),
         "in_state": in_state,
         "may_update": actor.may(UPDATE),
         "task": task,
@@ -85,11 +87,14 @@ async def show_batch(
 async def show_code(db: Db, actor: Actor, code_id: UUID, offset: Offset = 0) -> Shown:
     """Show a code, who used it, and who tried to."""
     code = await cards.access_code(db, actor, code_id)
+    used = await cards.redemptions_of(db, actor, code_id, limit=_LATEST, offset=offset)
+    tried = await attempts.attempts_of(db, actor, code_id, outcome=None, limit=_LATEST, offset=0)
     values = {
         "code": code,
         "batch": await batches.batch_name(db, actor, code.batch_id),
-        "redemptions": await cards.redemptions_of(db, actor, code_id, limit=_LATEST, offset=offset),
-        "attempts": await attempts.attempts_of(db, actor, code_id, outcome=None, limit=_LATEST, offset=0),
+        "redemptions": used,
+        "attempts": tried,
+        "files": await files_of(db, actor, *(each.user for each in used.items), *(each.user for each in tried.items)),
         "may_update": actor.may(UPDATE),
     }
     return "codes/code.html", values

@@ -88,6 +88,11 @@ async def single_uses(db: Db, codes: Iterable[UUID]) -> Mapping[UUID, tuple[User
     return {each.code_id: (users.get(each.user_id), each.redeemed_at) for each in uses}
 
 
+async def files_of(db: Db, actor: Actor, *people: UserRef | None) -> frozenset[UUID]:
+    """Return whose files the actor may open, for links that lead somewhere."""
+    return await auth.files_reached(db, actor, [each.id for each in people if each is not None])
+
+
 async def attacked_codes(db: Db, actor: Actor, *, most: int) -> list[tuple[Attacked, str]]:
     """Return codes that rest after an attack, with the titles of their courses, the first to wake first.
 

@@ -1,8 +1,10 @@
 """The students of a course, and of all courses in somebody's care: how far they are, and who has gone quiet."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+from litestar.params import QueryParameter
 
 from kernel.auth import Actor
 from kernel.db import Db
@@ -19,6 +21,7 @@ from plugins.courses.queries.students_in_care import (
 )
 
 _ROWS = 25
+Search = Annotated[str, QueryParameter(max_length=100)]
 Shown = tuple[str, Mapping[str, Any]]
 
 
@@ -29,11 +32,15 @@ async def all_students(
     show: StudentState | None = None,
     sort: StudentSort = "risk",
     offset: Offset = 0,
+    q: Search = "",
 ) -> Shown:
     """Show the students of all courses in one's care, those first who have gone quiet."""
-    page = await students_in_care(db, actor, course_id=course, state=show, sort=sort, limit=_ROWS, offset=offset)
+    page = await students_in_care(
+        db, actor, course_id=course, state=show, sort=sort, limit=_ROWS, offset=offset, named=q.strip()
+    )
     values = {
         "page": page,
+        "named": q.strip(),
         "state": show,
         "sort": sort,
         "course_id": course,
@@ -50,11 +57,21 @@ async def course_students(
     show: StudentState | None = None,
     sort: StudentSort = "risk",
     offset: Offset = 0,
+    q: Search = "",
 ) -> Shown:
     """Show the students of a course."""
     frame = await framed(db, actor, course_id, "students")
-    page = await students_in_care(db, actor, course_id=course_id, state=show, sort=sort, limit=_ROWS, offset=offset)
-    values = {"page": page, "state": show, "sort": sort, "course_id": None, "quiet_days": QUIET_DAYS}
+    page = await students_in_care(
+        db, actor, course_id=course_id, state=show, sort=sort, limit=_ROWS, offset=offset, named=q.strip()
+    )
+    values = {
+        "page": page,
+        "named": q.strip(),
+        "state": show,
+        "sort": sort,
+        "course_id": None,
+        "quiet_days": QUIET_DAYS,
+    }
     return "courses/course_students.html", {**frame, **values}
 
 

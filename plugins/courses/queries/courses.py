@@ -1,8 +1,8 @@
 """Reads of single courses: for whoever looks at one, and for other plugins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -12,12 +12,13 @@ from kernel.auth import Actor
 from kernel.categories import PAYMENT, PaymentSettings
 from kernel.db import Db
 from plugins.auth import api as auth
+from plugins.auth.api import UserRef
 from plugins.courses.errors import CourseNotFound
 from plugins.courses.queries.cards import CARD_COLUMNS, CARD_FROM, CardRow, card
 from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.viewing import IS_VISIBLE, VIEWER, Standing, check_may_browse, status_now, viewer_of
 from plugins.courses.schemas.courses import CourseDetails, CourseRef, OwnEnrollment
-from plugins.courses.schemas.reviewing import Verdict
+from plugins.courses.schemas.reviewing import ReviewNote, Verdict
 from plugins.courses.schemas.texts import EnrollmentStatus
 from plugins.courses.tables import Course, CourseEnrollment, CourseVerdict
 
@@ -45,7 +46,11 @@ _DETAILS = _DETAILS_OF.where(Course.id == bindparam("course"))
 _DETAILS_BY_SLUG = _DETAILS_OF.where(Course.slug == bindparam("slug"))
 _VERDICT = (
     select(
-        CourseVerdict.decision, CourseVerdict.reason, CourseVerdict.notes, CourseVerdict.created_at.label("decided_at")
+        CourseVerdict.decision,
+        CourseVerdict.reason,
+        CourseVerdict.notes,
+        CourseVerdict.created_at.label("decided_at"),
+        CourseVerdict.reviewer_id,
     )
     .where(CourseVerdict.course_id == bindparam("course"))
     .order_by(CourseVerdict.id.desc())
@@ -88,6 +93,16 @@ class DetailsRow(CardRow, frozen=True):
     enrollment_progress: float
 
 
+class VerdictRow(Struct, frozen=True):
+    """The selected columns of what was decided about a course."""
+
+    decision: Literal["approved", "rejected"]
+    reason: str | None
+    notes: list[ReviewNote]
+    decided_at: datetime
+    reviewer_id: UUID | None
+
+
 class SeenCourse(Struct, frozen=True):
     """The selected columns of a course that somebody may see."""
 
@@ -120,7 +135,9 @@ async def _details(db: Db, actor: Actor, statement: Select[Any], **which: Any) -
     row = await db.row(DetailsRow, statement, **which, **viewer.parameters)
     if row is None:
         raise CourseNotFound
-    people = await auth.users_by_id(db, {row.instructor_id})
+    said = await db.row(VerdictRow, _VERDICT, course=row.id) if viewer.manages(row.instructor_id) else None
+    reviewer = {said.reviewer_id} if said is not None and said.reviewer_id is not None else set()
+    people = await auth.users_by_id(db, {row.instructor_id} | reviewer)
     enrollment = None
     if row.enrollment_id is not None:
         enrollment = OwnEnrollment(row.enrollment_id, row.enrollment_status, row.enrollment_progress)
@@ -133,9 +150,14 @@ async def _details(db: Db, actor: Actor, statement: Select[Any], **which: Any) -
         created_at=row.created_at,
         updated_at=row.updated_at,
         submitted_at=row.submitted_at,
-        verdict=await db.row(Verdict, _VERDICT, course=row.id) if viewer.manages(row.instructor_id) else None,
+        verdict=_verdict(said, people) if said is not None else None,
         enrollment=enrollment,
     )
+
+
+def _verdict(said: VerdictRow, people: Mapping[UUID, UserRef]) -> Verdict:
+    reviewer = people.get(said.reviewer_id) if said.reviewer_id is not None else None
+    return Verdict(said.decision, said.reason, said.notes, said.decided_at, reviewer)
 
 
 async def standing(db: Db, actor: Actor, course_id: UUID) -> Standing:

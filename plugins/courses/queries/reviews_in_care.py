@@ -78,6 +78,8 @@ class ReviewInCare(Struct, frozen=True):
 
     row: ReviewInCareRow
     user: UserRef | None
+    has_file: bool
+    """Whether their file is there for the reader."""
 
 
 class ReviewCounts(Struct, frozen=True):
@@ -113,9 +115,10 @@ async def reviews_in_care(
         ReviewInCareRow, _page(waiting=waiting), limit=rows_for(limit), offset=offset, **which
     )
     (counts,) = await db.rows(ReviewCounts, _COUNTS, **which)
-    people = await auth.users_by_id(db, {row.user_id for row in rows})
+    ids = {row.user_id for row in rows}
+    people, reached = await auth.users_by_id(db, ids), await auth.files_reached(db, actor, ids)
     return ReviewsInCare(
-        items=[ReviewInCare(row, people.get(row.user_id)) for row in rows],
+        items=[ReviewInCare(row, people.get(row.user_id), row.user_id in reached) for row in rows],
         total=counts.waiting if waiting else counts.total,
         limit=rows_for(limit),
         offset=offset,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy import (
+    ARRAY,
     CTE,
     ColumnElement,
     DateTime,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     UnaryExpression,
     Uuid,
     and_,
+    any_,
     bindparam,
     case,
     false,
@@ -44,6 +46,7 @@ StudentSort = Literal["risk", "progress", "-progress", "seen", "-seen", "enrolle
 Order = tuple[UnaryExpression[Any] | InstrumentedAttribute[Any] | ColumnElement[Any], ...]
 
 _COURSE = bindparam("course", type_=Uuid)
+_AMONG = bindparam("among", type_=ARRAY(Uuid))
 _IN_CARE = (owned(), or_(_COURSE.is_(None), Course.id == _COURSE))
 
 
@@ -82,6 +85,7 @@ _STATES: dict[StudentState, ColumnElement[bool]] = {
     "expired": status_now() == "expired",
     "dropped": CourseEnrollment.status == "dropped",
 }
+_IS_WANTED = or_(_AMONG.is_(None), CourseEnrollment.user_id == any_(_AMONG))
 _HAS_NOT_LEFT = CourseEnrollment.status != "dropped"
 _ORDERS: dict[StudentSort, Order] = {
     "risk": (case((_IS_QUIET, 0), (HOLDS_PLACE, 1), else_=2), _SEEN.c.last_seen_at.nulls_first()),
@@ -98,7 +102,13 @@ _COUNTS = (
         *[func.count().filter(condition).label(state) for state, condition in _STATES.items()],
     )
     .select_from(_FROM)
+    .where(*_IN_CARE, _IS_WANTED)
+)
+_PEOPLE = (
+    select(CourseEnrollment.user_id)
+    .select_from(CourseEnrollment.__table__.join(Course.__table__, Course.id == CourseEnrollment.course_id))
     .where(*_IN_CARE)
+    .distinct()
 )
 _COURSES = select(Course.id, Course.title).where(owned()).order_by(Course.title, Course.id)
 
@@ -121,7 +131,7 @@ def _page(state: StudentState | None, sort: StudentSort) -> Executable:
             case((_IS_QUIET, true()), else_=false()).label("is_quiet"),
         )
         .select_from(_FROM)
-        .where(*_IN_CARE, _HAS_NOT_LEFT if state is None else _STATES[state])
+        .where(*_IN_CARE, _IS_WANTED, _HAS_NOT_LEFT if state is None else _STATES[state])
         .order_by(*_ORDERS[sort], CourseEnrollment.id)
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=Integer))
@@ -166,7 +176,7 @@ class StudentCounts(Struct, frozen=True):
 
 
 class StudentsInCare(Page[StudentInCare], frozen=True):
-    """One page of students; the counts are of all, whatever the page is narrowed to."""
+    """One page of students; the counts are of all states, whichever the page is narrowed to."""
 
     counts: StudentCounts
 
@@ -187,6 +197,7 @@ async def students_in_care(
     sort: StudentSort,
     limit: int,
     offset: int,
+    named: str = "",
 ) -> StudentsInCare:
     """Return the students of the courses in the actor's care, one row for each course that somebody takes.
 
@@ -200,10 +211,14 @@ async def students_in_care(
         sort: In which order; `risk` begins with who has gone quiet, the longest silence first.
         limit: How many.
         offset: After how many.
+        named: Those alone whose name has this part.
     """
     which = _which(actor, course_id)
+    if named:
+        people = await db.values(_PEOPLE, owner=which["owner"], course=course_id)
+        which["among"] = await auth.named_among(db, people, named)
     rows = await _rows(db, actor, which, state=state, sort=sort, limit=rows_for(limit), offset=offset)
-    counts = await student_counts(db, actor, course_id)
+    (counts,) = await db.rows(StudentCounts, _COUNTS, **which)
     return StudentsInCare(
         items=rows,
         total=getattr(counts, state or "total"),
@@ -259,5 +274,6 @@ def _which(actor: Actor, course_id: UUID | None) -> dict[str, Any]:
     return {
         "owner": actor.limited_to(VIEW_STUDENTS),
         "course": course_id,
+        "among": None,
         "quiet_since": clock.now() - timedelta(days=QUIET_DAYS),
     }

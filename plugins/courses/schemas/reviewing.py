@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from kernel.routing import Body
+from plugins.auth.api import UserRef
 
 MOST_NOTES = 200
 ReviewText = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"\S")]
@@ -33,3 +34,5 @@ class Verdict(Struct, frozen=True):
     reason: str | None
     notes: list[ReviewNote]
     decided_at: datetime
+    reviewer: UserRef | None
+    """None once they are gone."""

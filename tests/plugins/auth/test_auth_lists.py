@@ -11,7 +11,7 @@ from kernel.ids import new_id
 from kernel.statements import plan_for
 from kernel.testing import Person, School
 from plugins.auth.queries.users import _list_statements
-from tests.plugins.auth.people import codes_of, living_sessions, make_user
+from tests.plugins.auth.people import codes_of, living_sessions, make_user, sign_in
 
 MANY = 20_000
 # Without triggers, whose rows in the log are not what this is about.
@@ -58,7 +58,7 @@ async def test_lists_of_a_large_school_read_no_table_whole(school: School) -> No
         ({"words"}, {"words": "kim"}),
         ({"role", "status"}, {"role": "instructor", "status": "active"}),
     ):
-        for sort in ("name", "-name", "email", "created_at", "-created_at"):
+        for sort in ("name", "-name", "email", "created_at", "-created_at", "last_login", "-last_login"):
             page, _ = _list_statements(frozenset(filters), None, sort, "any")
             plan = await plan_of(school, page, actor=None, most=20, skip=0, **given)
             assert "Seq Scan" not in plan, plan
@@ -119,6 +119,12 @@ async def test_list_is_sorted_as_asked(school: School, admin: Person) -> None:
         assert await names(sort) == expected
         assert await names(f"-{sort}") == expected[::-1]
     assert (await admin.get("/users", params={"sort": "password_hash"})).status_code == 400
+
+    # Who has never signed in is at the end of those who were here lately.
+    for email in ("c@x.test", "a@x.test"):
+        assert (await sign_in(await school.client(), email)).status_code == 200
+    assert await names("-last_login") == ["Zuse", "Meyer", "Adler"]
+    assert await names("last_login") == ["Adler", "Meyer", "Zuse"]
 
 
 async def test_many_are_suspended_at_once(school: School, admin: Person) -> None:

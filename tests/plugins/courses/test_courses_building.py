@@ -172,6 +172,7 @@ async def test_a_course_from_nothing_to_published(
     await page.reload()
     await page.wait_for_selector("html[data-ready]")
     await expect(page.get_by_text("Two things are missing.")).to_be_visible()
+    await expect(page.get_by_text("Sent back by Admin Test")).to_be_visible()
     await page.get_by_role("region", name="What the reviewer said").get_by_role("link", name="What to log").click()
     await page.wait_for_selector("html[data-ready]")
     await page.locator("#part-description").fill("Two numbers that you need before you change anything.")

@@ -26,8 +26,10 @@ async def test_course_is_submitted_approved_and_published(instructor: Person, ad
 
     approved = await ask(admin, "POST", f"{course.path}/approve")
 
-    verdict = {**approved["verdict"], "decided_at": ""}
-    assert verdict == {"decision": "approved", "reason": None, "notes": [], "decided_at": ""}
+    verdict = {**approved["verdict"], "decided_at": "", "reviewer": approved["verdict"]["reviewer"]["id"]}
+    assert verdict == {
+        "decision": "approved", "reason": None, "notes": [], "decided_at": "", "reviewer": str(admin.id),
+    }  # fmt: skip
     assert (approved["status"], approved["is_published"]) == ("published", True)
     assert (await ask(student, "GET", course.path))["verdict"] is None
 
@@ -60,7 +62,10 @@ async def test_course_is_sent_back_with_notes_mended_and_submitted_again(instruc
 
     shown = await ask(instructor, "GET", course.path)
     assert rejected["status"] == shown["status"] == "rejected"
-    assert {**shown["verdict"], "decided_at": ""} == {**order, "decision": "rejected", "decided_at": ""}
+    reviewer = {"id": str(admin.id), "first_name": "Admin", "last_name": "Test", "avatar_url": None}
+    assert {**shown["verdict"], "decided_at": ""} == {
+        **order, "decision": "rejected", "decided_at": "", "reviewer": reviewer,
+    }  # fmt: skip
     again = await ask(instructor, "POST", f"{course.path}/submit")
     assert (again["status"], again["verdict"]) == ("submitted", shown["verdict"])
 

@@ -126,6 +126,50 @@ async def test_students_stand_with_those_first_who_have_gone_quiet(school: Schoo
     assert ",active,50.0,0," in lines[2] or ",active,50.0,0," in lines[1]
 
 
+async def test_students_are_found_by_a_part_of_their_name(school: School, instructor: Person) -> None:
+    admin, stranger = await school.person("admin"), await school.person("student")
+    mine, theirs = await published(instructor), await published(await school.person("instructor"))
+    people = [await school.person("student") for _ in range(3)]
+    names = (("Éva", "Ünal"), ("Per", "Percent%"), ("Eva", "Elsewhere"))
+    for person, (first_name, last_name), course in zip(people, names, (mine, mine, theirs), strict=True):
+        await ask(admin, "PATCH", f"/users/{person.id}", json={"first_name": first_name, "last_name": last_name})
+        await ask(person, "POST", f"{course.path}/enroll", status=201)
+    await ask(people[1], "DELETE", f"{mine.path}/enroll", status=204)
+
+    async def found(query: str) -> list[str]:
+        text = (await open_page(instructor.client, f"/teach/students?{query}")).text
+        return [last_name for _, last_name in names if f"{last_name}</b>" in text]
+
+    assert await found("q=éva") == ["Ünal"]
+    assert await found("q=VA+ü") == ["Ünal"]
+    assert await found("q=%25") == []
+    assert await found("q=%25&show=dropped") == ["Percent%"]
+    # An address is nobody's to guess at, and who is no student of theirs is not there.
+    for nobody in ("elsewhere", people[0].email, stranger.email, "_"):
+        answer = await open_page(instructor.client, f"/teach/students?q={nobody}")
+        assert "Nobody is called so" in answer.text, nobody
+    own = (await open_page(instructor.client, f"/teach/courses/{mine.id}/students?q=nal")).text
+    assert "Ünal</b>" in own
+    assert 'value="nal"' in own
+
+
+async def test_a_name_leads_to_a_file_that_opens(school: School, student: Person, instructor: Person) -> None:
+    admin = await school.person("admin")
+    course = await published(instructor)
+    await ask(student, "POST", f"{course.path}/enroll", status=201)
+    await ask(student, "POST", f"{course.path}/reviews", status=201, json={"rating": 5})
+    link, pages = f'href="/users/{student.id}/file"', ("/teach/reviews?waiting=false", "/dashboard")
+
+    async def leads(person: Person, path: str) -> bool:
+        return link in (await open_page(person.client, path)).text
+
+    assert [await leads(instructor, path) for path in pages] == [False, False]
+    assert await leads(admin, f"/teach/courses/{course.id}/reviews")
+    await ask(admin, "PATCH", f"/users/{student.id}/file", json={"assigned_instructor": str(instructor.id)})
+    assert [await leads(instructor, path) for path in pages] == [True, True]
+    assert (await open_page(instructor.client, f"/users/{student.id}/file")).status_code == 200
+
+
 async def test_analytics_say_what_the_api_says(school: School, student: Person, instructor: Person) -> None:
     course = await published(instructor, 100, 7200, title="Chairs")
     await ask(student, "POST", f"{course.path}/enroll", status=201)

@@ -33,6 +33,8 @@ async def furnish(school: School) -> Readers:
     await main.fill()
     await main.publish()
     await _attend(main, student, others)
+    charge = {"assigned_instructor": str(instructor.id), "notes": MARKUP}
+    await _ask(admin, "PATCH", f"/users/{student.id}/file", json=charge)
     locked = await _Course.begun(instructor, title=LONG, category_id=shelf, price="19.90", requires_code=True)
     await locked.fill()
     await locked.publish()

@@ -110,6 +110,9 @@ NODES = (
     Node("instructor", "Upload PDFs", "/teach/courses/{published}/materials", says="Add a file"),
     Node("instructor", "Upload Documents", "/teach/courses/{published}/materials", says="Or drop it here"),
     Node("instructor", "Add External Resources", "/teach/courses/{published}/materials", says="Add a link"),
+    Node("instructor", "View Student Files", "/teach/students", leads="/users/{student}/file"),
+    Node("instructor", "Progress Overview", "/users/{student}/file", says="Progress over all"),
+    Node("instructor", "Course Performance", "/users/{student}/file", says="Watch time"),
     Node("instructor", "Profile Settings", "/dashboard", leads="/profile"),
     Node("instructor", "Update Profile", "/profile", sends="PATCH /api/v1/users/{instructor}"),
     Node(
@@ -172,8 +175,7 @@ LATER: dict[Reader, tuple[str, ...]] = {
     "instructor": (
         "Upcoming Live Classes", "Live Classes", "Schedule New Class", "Set Date/Time", "Add Meeting Link",
         "Invite Students", "Start Live Class", "View Attendance Reports", "Student Follow-Up",
-        "View Assigned Students", "View Student Files", "Progress Overview", "Attendance Records",
-        "Course Performance", "Add Follow-Up Notes", "Private Chat with Student", "Messages",
+        "View Assigned Students", "Attendance Records", "Add Follow-Up Notes", "Private Chat with Student", "Messages",
         "Student Conversations", "Admin Communications",
     ),
     "student": (
