@@ -4,6 +4,7 @@ import subprocess
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 
 import imageio_ffmpeg
 
@@ -21,14 +22,15 @@ _PALETTES = {
     "Everyday life": ("#33270f", "#94783a", "#f4efe0"),
 }
 _FILMS = {
-    12: ("#0f2a43", "#f2a65a"),
-    16: ("#3b1f3f", "#f7d794"),
-    20: ("#12163a", "#8be0d4"),
-    24: ("#1f2f2a", "#f0c75e"),
-    28: ("#0d3b3e", "#f2b880"),
-    32: ("#2b2152", "#f3d9a4"),
+    12: ("#0f2a43", "#2b6f8f", "#f2a65a"),
+    16: ("#3b1f3f", "#b0527a", "#f7d794"),
+    20: ("#12163a", "#4350a8", "#8be0d4"),
+    24: ("#1f2f2a", "#4f7f6b", "#f0c75e"),
+    28: ("#0d2b30", "#0a6565", "#f2b880"),
+    32: ("#2b2152", "#6b57a8", "#f3d9a4"),
 }
-"""Two colours that flow into each other, by the seconds that a film takes."""
+"""Three colours, by the seconds that a film takes: a ground, what stands on it, and what moves."""
+_FILM_SIZE = (640, 360)
 
 
 def cover(course: CoursePlan) -> bytes:
@@ -77,22 +79,42 @@ def worksheet(course: CoursePlan, title: str) -> bytes:
 
 @cache
 def film(seconds: int) -> bytes:
-    """Return a video of flowing colours with a tone that beats, made by ffmpeg in a process of its own.
+    """Return a video of a disc that crosses a still picture, with a tone that beats, made by ffmpeg in its own process.
 
     Raises:
         Unavailable: ffmpeg cannot make it.
     """
-    colours = ":".join(f"c{place}={colour}" for place, colour in enumerate(_FILMS[seconds]))
-    picture = f"gradients=size=640x360:rate=10:speed=0.04:nb_colors=2:seed={seconds}:{colours}"
-    tone = f"sine=frequency={200 + 10 * seconds}:beep_factor=2:sample_rate=22050"
+    way = f"overlay=x='(W+w)*t/{seconds}-w':y='(H-h)/2+H/5*sin(6.283*t/{seconds})':shortest=1"
     with scratch_folder("film") as folder:
-        path = folder / "film.mp4"
+        ground, disc, path = (folder / name for name in ("ground.png", "disc.png", "film.mp4"))
+        _draw_stage(seconds, ground, disc)
         command = [
-            imageio_ffmpeg.get_ffmpeg_exe(),
-            "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone,
-            "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-crf", "34", "-g", "20",
-            "-pix_fmt", "yuv420p", "-threads", "1", "-c:a", "aac", "-b:a", "24k", "-movflags", "+faststart", str(path),
+            imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error",
+            "-loop", "1", "-framerate", "12", "-i", str(ground), "-loop", "1", "-framerate", "12", "-i", str(disc),
+            "-f", "lavfi", "-i", f"sine=frequency={200 + 10 * seconds}:beep_factor=2:sample_rate=22050",
+            "-filter_complex", way, "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-crf", "26",
+            "-g", "24", "-pix_fmt", "yuv420p", "-threads", "1", "-c:a", "aac", "-b:a", "24k",
+            "-movflags", "+faststart", str(path),
         ]  # fmt: skip
         if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
             raise Unavailable("ffmpeg could not make the demonstration's videos; its message stands above.")
         return path.read_bytes()
+
+
+def _draw_stage(seconds: int, ground: Path, disc: Path) -> None:
+    """Draw what stands still and what moves; large, then made small, so that the edges are smooth."""
+    from PIL import Image, ImageDraw  # import: start-up-time
+
+    dark, light, accent = _FILMS[seconds]
+    large = (2 * _FILM_SIZE[0], 2 * _FILM_SIZE[1])
+    picture = Image.new("RGB", large, dark)
+    for (x, y), radius, strength in (((1000, 60), 380, 110), ((1130, 640), 240, 255), ((150, 690), 170, 150)):
+        mask = Image.new("L", large)
+        ImageDraw.Draw(mask).ellipse((x - radius, y - radius, x + radius, y + radius), fill=strength)
+        picture.paste(light, mask=mask)
+    picture.resize(_FILM_SIZE, Image.Resampling.LANCZOS).save(ground)
+    shape = Image.new("L", (256, 256))
+    ImageDraw.Draw(shape).ellipse((2, 2, 253, 253), fill=255)
+    moving = Image.new("RGBA", (128, 128), accent)
+    moving.putalpha(shape.resize((128, 128), Image.Resampling.LANCZOS))
+    moving.save(disc)
