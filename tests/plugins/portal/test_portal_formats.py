@@ -22,3 +22,18 @@ def test_lengths_are_written_as_players_show_them(seconds: int, written: str) ->
 def test_texts_of_plugins_are_neither_patterns_nor_html(deployment: Deployment, text: str, drawn: str) -> None:
     template = Site(deployment).environment("ar").from_string("{{ text|translated }}")
     assert template.render(text=text) == drawn
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "drawn"),
+    [
+        ("en", "A & B", "Delete “A &amp; B”?"),
+        ("ar", "A & B", "حذف «\u2068A &amp; B\u2069»؟"),
+        ("ar", "واحد", "حذف «واحد»؟"),
+    ],
+)
+def test_a_latin_name_is_a_run_of_its_own_in_an_arabic_sentence(
+    deployment: Deployment, locale: str, title: str, drawn: str
+) -> None:
+    template = Site(deployment).environment(locale).from_string("{{ _('Delete “%(title)s”?', title=title) }}")
+    assert template.render(title=title) == drawn
