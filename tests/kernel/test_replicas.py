@@ -127,6 +127,19 @@ async def test_a_writer_reads_what_they_wrote_while_others_read_from_the_replica
     assert await _things(client, admin) == ["fresh"]
 
 
+async def test_those_for_whom_somebody_wrote_read_it_too(
+    served: Process, own_settings: Settings, standby: Standby, school: School, admin: SignedIn
+) -> None:
+    client, database = await served.client(school), served.deployment.database
+    assert await _where(client, admin) == "replica"
+
+    async with _standing_still(standby, own_settings):
+        async with database.transaction(Origin(school.id), school.tenant, authors=[admin.user_id]) as db:
+            await (await db.driver()).execute("INSERT INTO lab.attempts (id, what) VALUES (gen_random_uuid(), 'a')")
+
+        assert await _where(client, admin) == "primary"
+
+
 async def test_a_write_in_another_process_counts_too(
     served: Process, own_settings: Settings, standby: Standby, school: School, admin: SignedIn
 ) -> None:
