@@ -260,10 +260,15 @@ async def begin(school: School, admin: Person, instructor: Person, deliver: Deli
 
 
 async def play(begin: Begin, steps: list[Step]) -> None:
-    """Do these steps with a new course, and compare in the end."""
+    """Do these steps with a new course, and compare in the end and whenever all has been delivered meanwhile.
+
+    Each count is of all there is, so that a later one would hide that an earlier one is missing.
+    """
     game = await begin()
     for name, who, number, size in steps:
         await ACTIONS[name](game, game.students[who], number, size)
+        if name == "settle":
+            await game.check()
     await game.check()
 
 
@@ -284,6 +289,47 @@ async def test_counters_are_a_recount_at_length(begin: Begin, steps: list[Step])
 ENROLL, LEAVE, SETTLE = ("enroll", 0, 0, 0), ("drop", 0, 0, 0), ("settle", 0, 0, 0)
 WATCH_FIRST, WATCH_PREVIEW = ("watch", 0, 0, 5), ("watch", 0, 2, 5)
 ADD, REMOVE_FIRST, REMOVE_SECOND = ("add_video", 0, 0, 5), ("remove_video", 0, 0, 0), ("remove_video", 0, 1, 0)
+
+
+STORY: list[Step] = [
+    *((name, who, 0, 0) for name in ("enroll", "redeem") for who in (0, 1)),
+    ("watch", 0, 0, 1),
+    ("watch", 1, 1, 2),
+    ("review", 0, 4, 0),
+    ("review", 1, 1, 0),
+    # Another number of stars of as many reviews, and another number of reviews of as many stars.
+    ("review", 0, 2, 0),
+    ("review", 1, 2, 0),
+    ("remove_review", 1, 0, 0),
+    ("remove_review", 0, 1, 0),
+    ("add_video", 0, 0, 2),
+    ("change_video", 0, 0, 3),
+    ("change_video", 0, 1, 0),
+    ("change_video", 0, 1, 0),
+    ("change_section", 0, 0, 5),
+    ("move_video", 0, 1, 2),
+    ("change_section", 0, 2, 2),
+    ("move_video", 0, 2, 2),
+    ("change_section", 0, 2, 1),
+    ("remove_video", 0, 3, 0),
+    LEAVE,
+    ("add_video", 0, 0, 1),
+    ENROLL,
+    *(("watch", 0, number, 5) for number in range(5)),
+    ("watch", 0, 0, 5),
+    ("end", 0, 0, 0),
+    ENROLL,
+    ("end", 1, 0, 0),
+    ("enroll", 2, 0, 0),
+    *(("watch", 2, number, 5) for number in range(4)),
+    ("change_section", 0, 1, 0),
+    ("change_section", 0, 1, 0),
+]
+"""Everything once, so that each step is the only one that moves what is counted after it."""
+
+
+async def test_counters_are_a_recount_after_each_action(begin: Begin) -> None:
+    await play(begin, [step for each in STORY for step in (each, SETTLE)])
 
 
 @pytest.mark.parametrize(
