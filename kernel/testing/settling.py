@@ -29,7 +29,7 @@ _PICK = text(f"""
         ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, entrypoint, payload
 """).columns(column("id"), column("entrypoint"), column("payload"))  # noqa: S608 - from constants
-_FAILED = text(f"""
+FAILED = text(f"""
     SELECT 'The listener ' || listener || ' failed: ' || last_error FROM kernel.outbox
     WHERE tenant_id = CAST(:tenant_id AS uuid) AND last_error IS NOT NULL
     UNION ALL
@@ -60,7 +60,7 @@ async def settle_tenant(deployment: Deployment, tenant_id: UUID) -> list[str]:
         while await _run_due(deployment, database, runner, tenant_id):
             await dispatcher.settle()
         async with database.transaction(Origin(tenant_id=None)) as db:
-            return await db.values(_FAILED, tenant_id=tenant_id)
+            return await db.values(FAILED, tenant_id=tenant_id)
     finally:
         await database.close()
 

@@ -256,6 +256,14 @@ class CourseReview(Base):
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
         CheckConstraint("(reply IS NULL) = (replied_at IS NULL)", name="reply"),
         Index(None, "tenant_id", "course_id", "id"),
+        Index(None, "tenant_id", "created_at", "id"),
+        Index(
+            "ix_course_reviews_tenant_id_created_at_id_waiting",
+            "tenant_id",
+            "created_at",
+            "id",
+            postgresql_where=text("reply IS NULL"),
+        ),
     )
 
     course_id: Mapped[UUID]

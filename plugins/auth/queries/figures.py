@@ -6,6 +6,7 @@ from msgspec import Struct
 from sqlalchemy import func, select
 
 from kernel.db import Db
+from kernel.totals import counts_of
 from plugins.auth.tables import User
 
 _BY_ROLE = select(User.role, func.count().label("count")).where(User.deleted_at.is_(None)).group_by(User.role)
@@ -18,5 +19,6 @@ class _Count(Struct, frozen=True):
 
 async def people_by_role(db: Db) -> Mapping[str, int]:
     """Return the number of accounts of each role, under its plural."""
-    counts = {each.role: each.count for each in await db.rows(_Count, _BY_ROLE)}
+    found = await counts_of(db, _Count, _BY_ROLE, {}, key={}, total=lambda rows: sum(each.count for each in rows))
+    counts = {each.role: each.count for each in found}
     return {f"{role}s": counts.get(role, 0) for role in ("admin", "instructor", "student")}

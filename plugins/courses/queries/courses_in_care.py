@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Float, Integer, bindparam, case, func, or_, s
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Page, rows_for
+from kernel.totals import counts_of
 from plugins.courses.permissions import SUBMIT, VIEW_ANALYTICS
 from plugins.courses.queries.covers import COVER_URL
 from plugins.courses.queries.viewing import HOLDS_PLACE, owned, status_now
@@ -192,7 +193,8 @@ async def care_figures(db: Db, actor: Actor) -> CareFigures:
 
     Needs: courses.analytics.view
     """
-    (figures,) = await db.rows(CareFigures, _FIGURES, owner=actor.limited_to(VIEW_ANALYTICS))
+    which = {"owner": actor.limited_to(VIEW_ANALYTICS)}
+    (figures,) = await counts_of(db, CareFigures, _FIGURES, which, key=which, total=lambda found: found[0].lessons)
     return figures
 
 
@@ -201,7 +203,8 @@ async def student_figures(db: Db, actor: Actor) -> StudentFigures:
 
     Needs: courses.analytics.view
     """
-    (figures,) = await db.rows(StudentFigures, _STUDENTS, owner=actor.limited_to(VIEW_ANALYTICS))
+    which = {"owner": actor.limited_to(VIEW_ANALYTICS)}
+    (figures,) = await counts_of(db, StudentFigures, _STUDENTS, which, key=which, total=lambda found: found[0].places)
     return figures
 
 

@@ -17,6 +17,7 @@ from kernel import clock
 from kernel.auth import Actor
 from kernel.categories import GENERAL, GeneralSettings
 from kernel.db import Db
+from kernel.totals import counts_of
 from plugins.courses.permissions import VIEW_ANALYTICS
 from plugins.courses.queries.viewing import owned
 from plugins.courses.schemas.analytics import DayCount
@@ -100,13 +101,14 @@ def halved(counted: Sequence[DayCount]) -> Days:
 async def _by_day(db: Db, actor: Actor, statement: Any, days: int, course_id: UUID | None) -> Days:
     timezone = db.tenant.setting(GENERAL, GeneralSettings).timezone
     first = first_day(db, days)
-    rows = await db.rows(
-        DayCount,
-        statement,
-        owner=actor.limited_to(VIEW_ANALYTICS),
-        course=course_id,
-        timezone=timezone,
-        since=datetime.combine(first, time(), ZoneInfo(timezone)),
+    which = {
+        "owner": actor.limited_to(VIEW_ANALYTICS),
+        "course": course_id,
+        "timezone": timezone,
+        "since": datetime.combine(first, time(), ZoneInfo(timezone)),
+    }
+    rows = await counts_of(
+        db, DayCount, statement, which, key=which, total=lambda found: sum(each.count for each in found)
     )
     counts = {row.day: row.count for row in rows}
     every = [first + timedelta(days=number) for number in range(2 * days)]

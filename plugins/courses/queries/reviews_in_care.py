@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Integer, Uuid, bindparam, func
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Page, rows_for
+from kernel.totals import counts_of
 from plugins.auth import api as auth
 from plugins.auth.api import UserRef
 from plugins.courses.permissions import REPLY_TO_REVIEWS
@@ -114,7 +115,7 @@ async def reviews_in_care(
     rows: Sequence[ReviewInCareRow] = await db.rows(
         ReviewInCareRow, _page(waiting=waiting), limit=rows_for(limit), offset=offset, **which
     )
-    (counts,) = await db.rows(ReviewCounts, _COUNTS, **which)
+    (counts,) = await counts_of(db, ReviewCounts, _COUNTS, which, key=which, total=lambda found: found[0].total)
     ids = {row.user_id for row in rows}
     people, reached = await auth.users_by_id(db, ids), await auth.files_reached(db, actor, ids)
     return ReviewsInCare(
@@ -131,6 +132,9 @@ async def oldest_waiting_review(db: Db, actor: Actor) -> WaitingReviews:
 
     Needs: courses.review.reply
     """
-    owner = actor.limited_to(REPLY_TO_REVIEWS)
-    (found,) = await db.rows(WaitingReviews, _OLDEST_WAITING, owner=owner, course=None)
+    which: dict[str, Any] = {"owner": actor.limited_to(REPLY_TO_REVIEWS), "course": None}
+    # Beside the name of the page, on every page.
+    (found,) = await counts_of(
+        db, WaitingReviews, _OLDEST_WAITING, which, key=which, total=lambda waiting: waiting[0].count
+    )
     return found

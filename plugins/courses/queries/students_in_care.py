@@ -32,6 +32,7 @@ from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Page, rows_for
+from kernel.totals import counts_of
 from plugins.auth import api as auth
 from plugins.auth.api import UserRef
 from plugins.courses.permissions import VIEW_STUDENTS
@@ -218,7 +219,10 @@ async def students_in_care(
         people = await db.values(_PEOPLE, owner=which["owner"], course=course_id)
         which["among"] = await auth.named_among(db, people, named)
     rows = await _rows(db, actor, which, state=state, sort=sort, limit=rows_for(limit), offset=offset)
-    (counts,) = await db.rows(StudentCounts, _COUNTS, **which)
+    if named:
+        (counts,) = await db.rows(StudentCounts, _COUNTS, **which)
+    else:
+        counts = await student_counts(db, actor, course_id)
     return StudentsInCare(
         items=rows,
         total=getattr(counts, state or "total"),
@@ -233,7 +237,9 @@ async def student_counts(db: Db, actor: Actor, course_id: UUID | None = None) ->
 
     Needs: courses.enrollment.view
     """
-    (counts,) = await db.rows(StudentCounts, _COUNTS, **_which(actor, course_id))
+    which = _which(actor, course_id)
+    key = {"owner": which["owner"], "course": course_id}
+    (counts,) = await counts_of(db, StudentCounts, _COUNTS, which, key=key, total=lambda found: found[0].total)
     return counts
 
 

@@ -287,7 +287,8 @@ async def test_counters_are_a_recount_at_length(begin: Begin, steps: list[Step])
 
 
 ENROLL, LEAVE, SETTLE = ("enroll", 0, 0, 0), ("drop", 0, 0, 0), ("settle", 0, 0, 0)
-WATCH_FIRST, WATCH_PREVIEW = ("watch", 0, 0, 5), ("watch", 0, 2, 5)
+WATCH_FIRST, WATCH_SECOND, WATCH_PREVIEW = ("watch", 0, 0, 5), ("watch", 0, 1, 5), ("watch", 0, 2, 5)
+REMOVE_THIRD, END_IT = ("remove_video", 0, 2, 0), ("end", 0, 0, 0)
 ADD, REMOVE_FIRST, REMOVE_SECOND = ("add_video", 0, 0, 5), ("remove_video", 0, 0, 0), ("remove_video", 0, 1, 0)
 
 
@@ -337,6 +338,10 @@ async def test_counters_are_a_recount_after_each_action(begin: Begin) -> None:
     [
         pytest.param([ENROLL, WATCH_FIRST, LEAVE, ADD, SETTLE, ENROLL], id="more to watch than before"),
         pytest.param([WATCH_PREVIEW, ENROLL], id="watched before enrolling"),
+        pytest.param(
+            [ENROLL, REMOVE_THIRD, SETTLE, WATCH_FIRST, WATCH_SECOND, SETTLE, END_IT, ADD, SETTLE, ENROLL],
+            id="completed, and more to watch when back",
+        ),
         pytest.param(
             [ENROLL, WATCH_FIRST, LEAVE, REMOVE_SECOND, REMOVE_SECOND, SETTLE, ENROLL], id="nothing left to watch"
         ),
