@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from kernel.testing import Person, School
+from kernel.testing import Person, Recorder, School
 from plugins.courses.actions.progress import report_progress
 from plugins.courses.events import CourseCompleted, VideoCompleted
 from plugins.courses.schemas.curriculum import ProgressRequest
@@ -139,6 +139,9 @@ async def test_a_second_before_the_end_is_not_the_end(instructor: Person, studen
 
 WRONG_REPORTS: tuple[tuple[dict[str, object], str], ...] = (
     ({"ranges": [[0, 101]]}, "ranges[0]"),
+    # Beyond the stored length, whatever the player says that it is.
+    ({"ranges": [[0, 5], [90, 120]], "total_seconds": 200}, "ranges[1]"),
+    ({"position": 120, "total_seconds": 200}, "position"),
     ({"ranges": [[0, 5], [9, 8]]}, "ranges[1]"),
     ({"ranges": [[0, 2**31 - 1]]}, "ranges[0]"),
     ({"ranges": [[0, 2**31]]}, "ranges[0][1]"),
@@ -217,6 +220,24 @@ async def test_changed_curriculum_is_counted_anew(
     assert await standing() == (100.0, "completed")
     await course.add_video(seconds=100)
     assert await standing() == (100.0, "completed")
+
+
+async def test_completion_is_told_once_whatever_brings_it_and_whatever_comes_after(
+    course: Course, instructor: Person, student: Person, deliver: Deliver, recorder: Recorder
+) -> None:
+    first, second, third = course.videos
+    await watch(student, first, (0, 100))
+    await watch(student, second, (0, 60))
+    await ask(instructor, "DELETE", third, status=204)
+    await deliver()
+    assert [event.user_id for event in recorder.of(CourseCompleted)] == [student.id]
+    fourth = await course.add_video(seconds=50)
+    await deliver()
+    await watch(student, fourth, (0, 50), total=50)
+    await ask(instructor, "PATCH", fourth, json={"duration_seconds": 40})
+    await deliver()
+    assert len(recorder.of(VideoCompleted)) == 3
+    assert len(recorder.of(CourseCompleted)) == 1
 
 
 async def test_shortened_video_counts_no_more_than_its_length(
