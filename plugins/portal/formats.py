@@ -1,10 +1,12 @@
 """How numbers, dates and sizes are written: in the reader's language and time zone, by Babel.
 
 What depends on the zone (`day`, `hour`, `instant`, `ago`) works where the shell is known: in templates, not in macros.
+Babel reads a pattern at every call, so what it made of the same value in the same language is used again.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,12 +26,54 @@ _DAY = "yMMMd"
 _LEFT_TO_RIGHT = "\u200e"
 
 
-def _language(environment: Environment) -> Locale:
-    return Locale.parse(str(environment.globals["locale"]), sep="-")
+def _language(environment: Environment) -> str:
+    return str(environment.globals["locale"])
 
 
-def _locale(context: Context) -> Locale:
-    return Locale.parse(context["shell"].locale, sep="-")
+def _locale(context: Context) -> str:
+    return str(context["shell"].locale)
+
+
+@lru_cache(64)
+def _parsed(locale: str) -> Locale:
+    return Locale.parse(locale, sep="-")
+
+
+# With the kind of the value: True is 1, and is written otherwise.
+_remembered = lru_cache(4096, typed=True)
+
+
+@_remembered
+def _number(value: float, locale: str) -> str:
+    return format_decimal(value, locale=_parsed(locale))
+
+
+@_remembered
+def _percent(value: float, locale: str) -> str:
+    return format_percent(value, locale=_parsed(locale))
+
+
+@_remembered
+def _money(value: Decimal, currency: str, locale: str) -> str:
+    written = format_currency(value, currency, locale=_parsed(locale))
+    return written + _LEFT_TO_RIGHT if _parsed(locale).text_direction == "rtl" else written
+
+
+@_remembered
+def _day(value: date, locale: str) -> str:
+    return format_skeleton(_DAY, value, locale=_parsed(locale))
+
+
+@_remembered
+def _instant(value: datetime, timezone: str, locale: str) -> str:
+    zone, spoken = ZoneInfo(timezone), _parsed(locale)
+    both = str(get_datetime_format("medium", locale=spoken)).replace("'", "")
+    return both.format(format_time(value, "medium", tzinfo=zone, locale=spoken), _day(value.astimezone(zone), locale))
+
+
+@_remembered
+def _ago(seconds: int, locale: str) -> str:
+    return format_timedelta(timedelta(seconds=-seconds), add_direction=True, locale=_parsed(locale))
 
 
 @pass_environment
@@ -44,21 +88,19 @@ def translated(environment: Environment, text: str) -> str:
 @pass_environment
 def number(environment: Environment, value: float) -> str:
     """Return a number with the separators of the language."""
-    return format_decimal(value, locale=_language(environment))
+    return _number(value, _language(environment))
 
 
 @pass_environment
 def percent(environment: Environment, value: float) -> str:
     """Return a share of 100 as a percentage."""
-    return format_percent(value / 100, locale=_language(environment))
+    return _percent(value / 100, _language(environment))
 
 
 @pass_environment
 def money(environment: Environment, value: Decimal, currency: str) -> str:
     """Return an amount with its currency; the sign of `US$` stays at its end, whatever the direction."""
-    locale = _language(environment)
-    written = format_currency(value, currency, locale=locale)
-    return written + _LEFT_TO_RIGHT if locale.text_direction == "rtl" else written
+    return _money(value, currency, _language(environment))
 
 
 def clock_time(seconds: int) -> str:
@@ -72,15 +114,13 @@ def day(context: Context, value: date | datetime) -> str:
     """Return a date, of an instant that of the reader's zone."""
     if isinstance(value, datetime):
         value = value.astimezone(ZoneInfo(context["shell"].timezone))
-    return format_skeleton(_DAY, value, locale=_locale(context))
+    return _day(value, _locale(context))
 
 
 @pass_context
 def instant(context: Context, value: datetime) -> str:
     """Return an instant with its time, in the reader's zone."""
-    zone, locale = ZoneInfo(context["shell"].timezone), _locale(context)
-    both = str(get_datetime_format("medium", locale=locale)).replace("'", "")
-    return both.format(format_time(value, "medium", tzinfo=zone, locale=locale), day(context, value))
+    return _instant(value, context["shell"].timezone, _locale(context))
 
 
 @pass_context
@@ -95,7 +135,7 @@ def ago(context: Context, value: datetime) -> str:
     since = clock.now() - value
     if since.days >= _RECENT_DAYS or since.total_seconds() < 0:
         return str(day(context, value))
-    return format_timedelta(-since, add_direction=True, locale=_locale(context))
+    return _ago(int(since.total_seconds()), _locale(context))
 
 
 @pass_environment
@@ -106,7 +146,7 @@ def size(environment: Environment, size_bytes: int) -> str:
         if value < 1000 or unit == _STEPS[-1]:
             break
         value /= 1000
-    return f"{format_decimal(round(value, 1 if value < 10 else 0), locale=_language(environment))} {unit}"
+    return f"{_number(round(value, 1 if value < 10 else 0), _language(environment))} {unit}"
 
 
 @pass_context

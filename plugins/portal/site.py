@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined,
 
 from kernel.deployment import Deployment
 from plugins.portal.assets import Assets
+from plugins.portal.compiling import PageEnvironment
 from plugins.portal.formats import FILTERS
 from plugins.portal.languages import Languages, direction
 
@@ -32,7 +33,7 @@ class Site:
     def environment(self, locale: str) -> Environment:
         """Return the templates in a language; a value that is not there is an error, and every text is escaped."""
         if locale not in self._environments:
-            environment = Environment(
+            environment = PageEnvironment(
                 loader=self._loader,
                 autoescape=True,
                 undefined=StrictUndefined,
