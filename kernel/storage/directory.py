@@ -142,26 +142,35 @@ class DirectoryStorage:
         self._threads.shutdown(wait=False)
 
     async def _write(self, writing: Writing, chunks: AsyncIterator[bytes], max_bytes: int) -> int:
-        """Write what comes while more of it comes: one batch is with a thread, the next one is gathered."""
-        size_bytes = 0
-        waiting: list[bytes] = []
-        waiting_bytes = 0
+        """Write what comes while more of it comes: one buffer is with a thread, the other one is filled."""
+        size_bytes = filled = 0
+        buffer, other = memoryview(bytearray(WRITE_BYTES)), memoryview(bytearray(WRITE_BYTES))
         under_way: Future[None] | None = None
         async for chunk in chunks:
             size_bytes += len(chunk)
             if size_bytes > max_bytes:
                 raise TooLarge(f"The file is larger than {max_bytes} bytes.")
-            waiting.append(chunk)
-            waiting_bytes += len(chunk)
-            if waiting_bytes >= WRITE_BYTES:
-                if under_way is not None:
-                    await asyncio.wrap_future(under_way)
-                under_way = self._threads.submit(writing.write, waiting)
-                waiting, waiting_bytes = [], 0
-        if under_way is not None:
-            await asyncio.wrap_future(under_way)
-        await self._run(writing.write, waiting)
+            left = memoryview(chunk)
+            while left:
+                count = min(len(left), WRITE_BYTES - filled)
+                buffer[filled : filled + count] = left[:count]
+                left, filled = left[count:], filled + count
+                if filled == WRITE_BYTES:
+                    await _ended(under_way)
+                    under_way = self._threads.submit(writing.write, buffer)
+                    buffer, other, filled = other, buffer, 0
+        await _ended(under_way)
+        await self._run(writing.write, buffer[:filled])
         return size_bytes
 
     async def _run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+
+async def _ended(under_way: "Future[None] | None") -> None:
+    if under_way is None:
+        return
+    if under_way.done():  # as it mostly is, unless the disk is slower than the sender
+        under_way.result()
+    else:
+        await asyncio.wrap_future(under_way)

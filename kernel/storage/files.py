@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
@@ -63,15 +63,15 @@ class Writing:
         self._committed = False
         self._discarded = False
 
-    def write(self, chunks: Sequence[bytes]) -> None:
-        """Append the chunks."""
+    def write(self, data: bytes | memoryview) -> None:
+        """Append the bytes."""
         with self._lock, storage_errors():
             file = self._open()
-            data = memoryview(b"".join(chunks))
-            self.sha256.update(data)
-            while data:
-                count = file.write(data)
-                data = data[count:]
+            left = memoryview(data)
+            self.sha256.update(left)
+            while left:
+                count = file.write(left)
+                left = left[count:]
                 self._written += count
             if self._written - self._flushed >= _FLUSH_BYTES:
                 _begin_flush(file.fileno(), self._flushed, self._written)

@@ -105,8 +105,8 @@ def test_a_discarded_upload_writes_no_more_and_takes_back_what_it_committed(tmp_
     early, late = (Writing(tmp_path, a_key()) for _ in range(2))
     early.discard()
     with pytest.raises(StorageUnavailable):
-        early.write([b"data"])
-    late.write([b"data"])
+        early.write(b"data")
+    late.write(b"data")
     late.commit()
     late.discard()
 
