@@ -118,6 +118,12 @@ def day(context: Context, value: date | datetime) -> str:
 
 
 @pass_context
+def short_day(context: Context, value: date) -> str:
+    """Return a date without its year, where that is no question."""
+    return format_skeleton("MMMd", value, locale=_locale(context))
+
+
+@pass_context
 def instant(context: Context, value: datetime) -> str:
     """Return an instant with its time, in the reader's zone."""
     return _instant(value, context["shell"].timezone, _locale(context))
@@ -168,5 +174,5 @@ def initials(name: str) -> str:
 FILTERS = {
     "translated": translated, "initials": initials, "language_name": own_name,
     "number": number, "percent": percent, "money": money, "size": size, "duration": duration, "clock": clock_time,
-    "day": day, "hour": hour, "instant": instant, "ago": ago,
+    "day": day, "short_day": short_day, "hour": hour, "instant": instant, "ago": ago,
 }  # fmt: skip
