@@ -217,6 +217,11 @@ class TenantDirectory:
             row = await db.row(TenantRow, _BY_SLUG, slug=slug)
         return self._remember(key, row, caller)
 
+    def remembered(self, host: str, slug: str = "") -> Tenant | None:
+        """Return the tenant at home at a host, or of a slug, if this process has just seen it: nobody is asked."""
+        known = self._hosts.get(f"slug:{slug}" if slug else host)
+        return self._fresh(known) if known is not None else None
+
     def _known(self, key: str, caller: str) -> Tenant | None:
         known = self._hosts.get(key)
         if known is None and caller:

@@ -22,12 +22,13 @@ from plugins.portal.site import site_of
 SIGN_IN = "/sign-in"
 SET_UP_SECOND_FACTOR = "/profile/security"
 _UNAUTHENTICATED = 401
+_NO_ROUTE = "kernel.not_found"
 _LONGEST_HOST = 260
 
 
 def problem_page(request: Request[Any, Any, Any], problem: Problem) -> Response[Any] | None:
     """Return a refusal as a page; None where the tenant has no portal."""
-    tenant: Tenant | None = request.scope["state"].get("tenant")
+    tenant = _tenant(request)
     if tenant is not None and PLUGIN not in tenant.plugins:
         return None
     if problem.status == _UNAUTHENTICATED and not request.scope["path"].startswith(SIGN_IN):
@@ -35,7 +36,9 @@ def problem_page(request: Request[Any, Any, Any], problem: Problem) -> Response[
     if problem.code == "kernel.session_restricted":
         return Redirect(SET_UP_SECOND_FACTOR)
     shell = _shell(request, tenant)
-    name = "portal/problem.html" if tenant is not None else "portal/no_school.html"
+    # Where no route is, nobody has asked whose host it is: then it is said of the path, which is true everywhere.
+    is_known = tenant is not None or problem.code == _NO_ROUTE
+    name = "portal/problem.html" if is_known else "portal/no_school.html"
     template = site_of(request.app.state.deployment).environment(shell.locale).get_template(name)
     page = template.render({"shell": shell, "problem": problem, "slots": {}, "host": _host(request)})
     return Response(page, status_code=problem.status, media_type="text/html")
@@ -49,6 +52,16 @@ def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
     name = access_cookie_name(secure=arrival.is_secure)
     dead = Cookie(name, value="", max_age=0, path="/", secure=arrival.is_secure, httponly=True, samesite="lax")
     return Redirect(f"{SIGN_IN}?next={quote(wanted, safe='/')}", cookies=[dead], headers={"Cache-Control": "no-store"})
+
+
+def _tenant(request: Request[Any, Any, Any]) -> Tenant | None:
+    tenant: Tenant | None = request.scope["state"].get("tenant")
+    if tenant is not None:
+        return tenant
+    deployment = request.app.state.deployment
+    arrival = Arrival(request.scope, deployment)
+    remembered: Tenant | None = deployment.tenants.remembered(arrival.hostname, arrival.slug)
+    return remembered
 
 
 def _host(request: Request[Any, Any, Any]) -> str:

@@ -22,7 +22,7 @@ async def stranger(school: School, other_school: School) -> httpx.AsyncClient:
     return await school.client()
 
 
-@pytest.mark.parametrize("path", ["/", "/dashboard?next=1", "/sign-in", "/nowhere/at/all", "/admin/users"])
+@pytest.mark.parametrize("path", ["/", "/dashboard?next=1", "/sign-in", "/admin/users"])
 async def test_browsers_are_told_that_no_school_is_here(stranger: httpx.AsyncClient, school: School, path: str) -> None:
     answer = await stranger.get(f"{NOWHERE}{path}", headers=HTML)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
@@ -34,6 +34,16 @@ async def test_browsers_are_told_that_no_school_is_here(stranger: httpx.AsyncCli
     for file in re.findall(r'"(/static/[^"#]+)', answer.text):
         sent = await stranger.get(f"{NOWHERE}{file}")
         assert (sent.status_code, "immutable" in sent.headers["cache-control"]) == (200, True), file
+
+
+async def test_where_no_page_is_only_that_is_said(stranger: httpx.AsyncClient, school: School) -> None:
+    home = f"http://{school.host}"
+    await stranger.get(f"{home}/sign-in")
+    for host, name in ((home, f"· {school.tenant.name}</title>"), (NOWHERE, "· Collegium</title>")):
+        answer = await stranger.get(f"{host}/nowhere/at/all", headers=HTML)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "There is nothing at this address" in answer.text
+        assert name in answer.text
 
 
 async def test_programs_are_told_as_programs(stranger: httpx.AsyncClient) -> None:
