@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from kernel.embedded.lock import start_lock
+from tests.e2e.environments import ROOT, SAMPLE, Wheels, build_wheel
 from tests.s3 import s3_server
 
 __all__ = ["s3_server"]
@@ -99,6 +101,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Wheels:
+    """The wheels of Collegium and of the sample plugin."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if run_worker_name else base) / "wheels"
+    folder.mkdir(exist_ok=True)
+    with start_lock(folder):
+        if not (folder / "ready").exists():
+            build_wheel(ROOT, folder / "collegium")
+            build_wheel(SAMPLE, folder / "polls")
+            (folder / "ready").touch()
+    [collegium], [polls] = folder.glob("collegium/*.whl"), folder.glob("polls/*.whl")
+    return Wheels(collegium, polls)
 
 
 StartServer = Callable[..., Server]

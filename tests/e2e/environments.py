@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import NamedTuple
 
 import kernel
 
@@ -16,6 +17,13 @@ ROOT = Path(kernel.__file__).parents[1]
 SAMPLE = ROOT / "tests" / "sample_plugin"
 _PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", ".*_cache")
+
+
+class Wheels(NamedTuple):
+    """What is built once a run."""
+
+    collegium: Path
+    polls: Path
 
 
 class Environment:

@@ -3,39 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 from zipfile import ZipFile
 
 import httpx
 import pytest
 
-from kernel.embedded.lock import start_lock
 from tests.e2e.conftest import Server, StartServer
-from tests.e2e.environments import ROOT, SAMPLE, Environment, build_wheel
+from tests.e2e.environments import ROOT, SAMPLE, Environment, Wheels
 
 PASSWORD = "Collegium-demo-1!"
-
-
-class Wheels(NamedTuple):
-    """What is built once a run."""
-
-    collegium: Path
-    polls: Path
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory, run_worker_name: str) -> Wheels:
-    """The wheels of Collegium and of the sample plugin."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if run_worker_name else base) / "wheels"
-    folder.mkdir(exist_ok=True)
-    with start_lock(folder):
-        if not (folder / "ready").exists():
-            build_wheel(ROOT, folder / "collegium")
-            build_wheel(SAMPLE, folder / "polls")
-            (folder / "ready").touch()
-    [collegium], [polls] = folder.glob("collegium/*.whl"), folder.glob("polls/*.whl")
-    return Wheels(collegium, polls)
 
 
 @pytest.fixture

@@ -1,18 +1,17 @@
-"""The author's guide, carried out as it stands: each block in order, and the output that it promises."""
+"""The author's guide, carried out as it stands beside the built wheel: each block in order, and what it promises."""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.environments import ROOT, Environment
+from tests.e2e.environments import ROOT, Environment, Wheels
 
 GUIDE = ROOT / "docs" / "writing-a-plugin.md"
 
@@ -35,13 +34,12 @@ def blocks(text: str) -> Iterator[Block]:
 class Author:
     """Somebody who follows the guide, in a folder and an environment of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *wheels: Path) -> None:
         self.place = folder
         self.output = ""
         environment = Environment(folder / "environment")
-        for entry in Path(sysconfig.get_path("purelib")).iterdir():
-            if "collegium" in entry.name.lower():
-                (environment.packages / entry.name).symlink_to(entry)
+        if wheels:
+            environment.install(*wheels)
         programs = environment.folder / "bin"
         offline = "--no-index --no-deps --no-build-isolation --quiet --disable-pip-version-check"
         pip = f'{sys.executable} -m pip --python {environment.python} "$1" {offline} "${{@:2}}"'
@@ -97,8 +95,8 @@ class Author:
         file.write_text(before.replace(old, new))
 
 
-def test_guide_works_as_it_stands(tmp_path: Path) -> None:
-    author = Author(tmp_path)
+def test_guide_works_as_it_stands(tmp_path: Path, wheels: Wheels) -> None:
+    author = Author(tmp_path, wheels.collegium)
     author._variables |= {key: value for key, value in os.environ.items() if key.startswith("COVERAGE")}
     found = list(blocks(GUIDE.read_text()))
 

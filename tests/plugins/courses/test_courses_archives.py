@@ -24,9 +24,10 @@ from plugins.courses.schemas.archived import CourseArchive
 from plugins.courses.tasks import REMOVE_FAILED_IMPORTS
 from plugins.media.actions import files as media_files
 from tests.plugins.courses.archived import FILES, course_archive, manifest, zipped
-from tests.plugins.courses.conftest import Course, ask, refused
+from tests.plugins.courses.conftest import Course, ask, draft, refused
 from tests.plugins.courses.test_courses_duplicating import likeness, parts, rich_course
 from tests.plugins.media.conftest import Leftovers, leftovers, mp4, picture, read, upload
+from tests.plugins.media.films import facts, film, lines, watched
 
 __all__ = ["leftovers"]
 
@@ -114,6 +115,27 @@ async def test_a_course_is_equal_in_another_school_and_its_videos_play(
     # And once more, from there: the archive is the same but for the picture, which each import draws anew.
     again = await exported(other_school, Course(reader, {"id": made}))
     assert _manifest((await read(reader, other_school, again["url"])).content) == _manifest(archive)
+
+
+async def test_an_imported_video_is_made_ready_there_and_plays(
+    school: School, other_school: School, instructor: Person
+) -> None:
+    reader, made = await other_school.person("instructor"), await draft(instructor)
+    file = await upload(instructor, film(size="320x180"), "film.mp4")
+    await school.settle()
+    await made.add_section()
+    await made.add_video(video_type="server_upload", video_url=None, file_id=file["id"])
+    result = await exported(school, made)
+
+    course_id = await imported(other_school, reader, (await read(instructor, school, result["url"])).content)
+
+    ((section,), _) = await parts(reader, course_id)
+    stream = await ask(reader, "GET", f"/videos/{section['videos'][0]['id']}/stream")
+    assert stream["type"] == "hls"
+    master = await lines(reader, other_school, stream["url"])
+    variant = await lines(reader, other_school, next(line for line in master if line.startswith("/media/")))
+    told = facts(await watched(reader, other_school, variant))
+    assert (told["codec_id 0"], told["dimensions 0"]) == ("h264", "320x180")
 
 
 def _manifest(content: bytes) -> Any:
