@@ -14,7 +14,7 @@ from kernel.idempotency import idempotent
 from kernel.replicas import reads_only
 from kernel.routing import Limit, Offset, Page, limited
 from plugins.codes.actions import batches as batch_changes
-from plugins.codes.actions import checks, codes, exports, large_batches, redemptions
+from plugins.codes.actions import checks, codes, exports, large_batches, redemptions, showing
 from plugins.codes.paper import PaperName
 from plugins.codes.permissions import GENERATE, REDEEM, UPDATE, VIEW, VIEW_ATTEMPTS
 from plugins.codes.queries import attempts, batches, cards, usage
@@ -110,7 +110,7 @@ async def list_codes(
     wanted = CodeFilter(
         course_id=course_id, video_id=video_id, batch_id=batch_id, is_active=is_active, state=in_state, q=q
     )
-    return await cards.access_codes(db, actor, wanted, limit=limit, offset=offset)
+    return await showing.show_codes(db, actor, wanted, limit=limit, offset=offset)
 
 
 @get(
@@ -213,7 +213,7 @@ async def list_batch_redemptions(
     db: Db, actor: Actor, batch_id: UUID, limit: Limit = 20, offset: Offset = 0
 ) -> Page[BatchRedemption]:
     """List who redeemed which code of a batch, latest first."""
-    return await batches.batch_redemptions(db, actor, batch_id, limit=limit, offset=offset)
+    return await showing.show_batch_redemptions(db, actor, batch_id, limit=limit, offset=offset)
 
 
 @get("/access-codes/attempts", guards=[requires(VIEW_ATTEMPTS)], opt=reads_only(), operation_id="access_codes_attempts")
@@ -225,7 +225,7 @@ async def list_attempts(db: Db, limit: Limit = 20, offset: Offset = 0, outcome: 
 @get("/access-codes/{code_id:uuid}", guards=[requires(VIEW)], operation_id="access_codes_get")
 async def get_code(db: Db, actor: Actor, code_id: UUID) -> CodeDetails:
     """Show one code."""
-    return await cards.access_code(db, actor, code_id)
+    return await showing.show_code(db, actor, code_id)
 
 
 @patch("/access-codes/{code_id:uuid}", guards=[requires(UPDATE)], operation_id="access_codes_update")

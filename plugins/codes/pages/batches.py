@@ -12,6 +12,7 @@ from kernel import clock
 from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Offset
+from plugins.codes.actions import showing
 from plugins.codes.pages.areas import ALL, OWN, Shown, at_both
 from plugins.codes.permissions import GENERATE, UPDATE, VIEW
 from plugins.codes.queries import attempts, batches, cards
@@ -65,7 +66,7 @@ async def show_batch(
     """Show a batch, how its codes are used, and the codes."""
     details = await batches.batch(db, actor, batch_id, days=_DAYS)
     wanted = CodeFilter(batch_id=batch_id, state=in_state, q=q.strip() or None)
-    page = await cards.access_codes(db, actor, wanted, limit=limit, offset=offset)
+    page = await showing.show_codes(db, actor, wanted, limit=limit, offset=offset)
     uses = await single_uses(db, [each.id for each in page.items if each.current_uses == 1])
     values = {
         "batch": details.batch,
@@ -86,7 +87,7 @@ async def show_batch(
 
 async def show_code(db: Db, actor: Actor, code_id: UUID, offset: Offset = 0) -> Shown:
     """Show a code, who used it, and who tried to."""
-    code = await cards.access_code(db, actor, code_id)
+    code = await showing.show_code(db, actor, code_id)
     used = await cards.redemptions_of(db, actor, code_id, limit=_LATEST, offset=offset)
     tried = await attempts.attempts_of(db, actor, code_id, outcome=None, limit=_LATEST, offset=0)
     values = {

@@ -13,10 +13,11 @@ from kernel.auth import Actor
 from kernel.db import Db
 from kernel.routing import Offset
 from plugins.codes import paper
+from plugins.codes.actions import showing
 from plugins.codes.pages.areas import Shown, at_both
 from plugins.codes.permissions import GENERATE, VIEW
 from plugins.codes.printed import card_words, note_of, printed_card, redeem_address
-from plugins.codes.queries import batches, cards
+from plugins.codes.queries import batches
 from plugins.codes.queries.filters import CodeFilter
 from plugins.codes.queries.on_pages import course_for_codes
 from plugins.codes.settings import SETTINGS, CodesSettings
@@ -54,7 +55,7 @@ async def print_batch(
     at_once = _MOST_AT_ONCE // kind.per_page * kind.per_page
     batch = await batches.batch_name(db, actor, batch_id)
     wanted = CodeFilter(batch_id=batch_id, is_open=True)
-    page = await cards.access_codes(db, actor, wanted, limit=at_once, offset=offset)
+    page = await showing.show_codes(db, actor, wanted, limit=at_once, offset=offset)
     title = batch.video_title or batch.course_title
     printed = [printed_card(db.tenant, title, each.code, note_of(db.tenant, each)) for each in page.items if each.code]
     # A hundred QR codes take a second of a core.

@@ -122,3 +122,31 @@ async def analyse(school: School) -> None:
         await owner.execute("ANALYZE codes.access_codes")
     finally:
         await owner.close()
+
+
+async def test_whoever_sees_a_code_stands_in_the_audit_log(classroom: Classroom) -> None:
+    batch = await classroom.order(count=2)
+    first, second = batch["items"]
+    student = await classroom.student()
+    assert (await redeem(student, first)).status_code == 200
+    site, ids = f"http://{classroom.school.host}/teach/codes", sorted(item["id"] for item in batch["items"])
+    looks = (
+        (classroom.instructor, "/access-codes", ids),
+        (classroom.admin, f"/access-codes/{first['id']}", [first["id"]]),
+        (classroom.instructor, f"/access-codes/batches/{batch['batch_id']}/redemptions", [first["id"]]),
+        (classroom.instructor, f"{site}/batches/{batch['batch_id']}", ids),
+        (classroom.instructor, f"{site}/batches/{batch['batch_id']}/print", ids),
+        (classroom.instructor, f"{site}/{second['id']}", [second["id"]]),
+    )
+    for person, path, _ in looks:
+        assert (await person.get(path)).status_code == 200, path
+    # Nothing is shown by a list of batches, to who may not see it, or where nothing is found.
+    for path in ("/access-codes/batches", "/access-codes/usage", "/access-codes?offset=100"):
+        assert (await classroom.instructor.get(path)).status_code == 200
+    assert (await student.get(f"/access-codes/{first['id']}")).status_code == 403
+
+    log = (await classroom.admin.get("/audit-logs?action=codes.access_codes.shown")).json()["items"]
+    assert [(each["user_id"], each["new_values"]) for each in log[::-1]] == [
+        (str(person.id), {"ids": seen}) for person, _, seen in looks
+    ]
+    assert first["code"] not in str(log)
