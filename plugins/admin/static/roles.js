@@ -1,4 +1,5 @@
 // The matrix of roles: what was changed is shown before it is saved, role by role.
+import { reload } from "../portal/focus.js";
 import { ApiProblem, call } from "../portal/api.js";
 import { openDialog, toast } from "../portal/ui.js";
 
@@ -56,5 +57,5 @@ form.addEventListener("submit", async (event) => {
     }
   }
   sessionStorage.setItem("toast", document.querySelector("[data-saved]").textContent);
-  location.reload();
+  reload();
 });

@@ -1,4 +1,5 @@
 // Switching plugins: what would turn on and off is asked of the API and shown before it happens.
+import { reload } from "../portal/focus.js";
 import { ApiProblem, call } from "../portal/api.js";
 import { valuesOf } from "../portal/forms.js";
 import { openDialog, toast } from "../portal/ui.js";
@@ -37,7 +38,7 @@ form?.addEventListener("submit", async (event) => {
     if ((await openDialog(dialog)) !== "yes") return;
     await call("PUT", form.dataset.switch, wanted);
     sessionStorage.setItem("toast", document.querySelector("[data-saved]").textContent);
-    location.reload();
+    reload();
   } catch (problem) {
     if (!(problem instanceof ApiProblem)) throw problem;
     toast(problem.message, { kind: "bad" });

@@ -1,4 +1,5 @@
 // Second factors: the app's QR code, new passkeys, recovery codes shown once.
+import { reload } from "../portal/focus.js";
 import { ApiProblem } from "../portal/api.js";
 import { openDialog, toast } from "../portal/ui.js";
 import { make, showWhereUsable } from "./passkey.js";
@@ -8,12 +9,12 @@ const find = (selector) => document.querySelector(selector);
 function showCodes(codes) {
   for (const each of document.querySelectorAll("dialog[open]")) each.close("");
   if (!codes?.length) {
-    location.reload();
+    reload();
     return;
   }
   find("[data-codes]").textContent = codes.join("\n");
   const dialog = find("#show-codes");
-  openDialog(dialog).then(() => location.reload());
+  openDialog(dialog).then(() => reload());
 }
 
 function tellWhy({ name }) {

@@ -1,4 +1,5 @@
 // The list of users: all that match as CSV, and activating one.
+import { reload } from "../portal/focus.js";
 import { ApiProblem, call } from "../portal/api.js";
 import { toast } from "../portal/ui.js";
 
@@ -43,7 +44,7 @@ document.addEventListener("click", async ({ target }) => {
     if (!activator) return;
     await call("PATCH", `/api/v1/users/${activator.dataset.activate}`, { status: "active" });
     sessionStorage.setItem("toast", words("activated"));
-    location.reload();
+    reload();
   } catch (problem) {
     if (!(problem instanceof ApiProblem)) throw problem;
     toast(problem.message, { kind: "bad" });

@@ -1,5 +1,6 @@
 // Forms that call the API: <form data-api="PATCH /api/v1/..." data-then="..." data-ok="Saved">; docs/writing-pages.md.
 import { ApiProblem, call } from "./api.js";
+import { reload } from "./focus.js";
 import { openDialog, toast } from "./ui.js";
 import { say } from "./words.js";
 
@@ -128,7 +129,7 @@ function succeed(form, answer, sent) {
     return;
   }
   if (ok) sessionStorage.setItem("toast", JSON.stringify({ text: ok, undo }));
-  if (then === "reload") location.reload();
+  if (then === "reload") reload();
   else location.assign(filled(then, form, answer));
 }
 
@@ -143,7 +144,7 @@ function undoing(undo) {
   const run = async () => {
     try {
       await call(...undo.split(" "));
-      location.reload();
+      reload();
     } catch (problem) {
       toast((await refusals()).sentence(problem), { kind: "bad" });
     }

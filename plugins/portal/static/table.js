@@ -1,5 +1,6 @@
 // Choosing rows of a table, and doing the same with each: four calls at a time, as fast as the limits of the API let us.
 import { ApiProblem, call } from "./api.js";
+import { reload } from "./focus.js";
 import { openDialog } from "./ui.js";
 import { say } from "./words.js";
 
@@ -91,7 +92,7 @@ class Bulk {
     this.bar.dispatchEvent(new CustomEvent("bulk:done", { bubbles: true, detail: outcome }));
     if (word !== "done") return;
     sessionStorage.setItem("toast", this.say(word, outcome));
-    location.reload();
+    reload();
   }
 
   async one(button, pick) {

@@ -1,5 +1,6 @@
 // What pages share beside forms: dialogs, menus, toasts, copying, theme, the network, staying signed in.
-import { ApiProblem, onSignedOut, refresh } from "./api.js";
+import { onSignedOut, refresh } from "./api.js";
+import { buttonOf, reload, start as startFocus } from "./focus.js";
 import { say } from "./words.js";
 
 const REFRESH_MS = 12 * 60 * 1000;
@@ -26,9 +27,13 @@ export function toast(text, { kind = "", action = "", run } = {}) {
 }
 
 export function openDialog(dialog) {
+  const from = document.activeElement;
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue), { once: true }));
+  return new Promise((done) => dialog.addEventListener("close", () => {
+    if ([null, document.body].includes(document.activeElement) || dialog.contains(document.activeElement)) buttonOf(from)?.focus();
+    done(dialog.returnValue);
+  }, { once: true }));
 }
 
 export function setTheme(theme) {
@@ -54,7 +59,7 @@ function clicked(event) {
   if (choice) setTheme(choice.dataset.themeChoice);
   const reveal = at("data-reveal");
   if (reveal) show(reveal);
-  if (at("data-reload")) location.reload();
+  if (at("data-reload")) reload();
   if (at("data-back")) history.back();
   if (at("data-print")) print();
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -156,6 +161,7 @@ async function staySignedIn() {
 }
 
 export function start() {
+  startFocus();
   document.addEventListener("click", clicked);
   document.addEventListener("keydown", pressed);
   addEventListener("online", network);
@@ -164,28 +170,5 @@ export function start() {
   showCurrent();
   filterOnChange();
   staySignedIn();
-  const dialog = document.querySelector("dialog#sign-in-again");
-  if (!dialog) return;
-  const [first, second] = [dialog.querySelector("form"), dialog.querySelector("[data-factor]")];
-  onSignedOut(async () => {
-    [first.hidden, second.hidden] = [false, true];
-    return (await openDialog(dialog)) === "done";
-  });
-  document.addEventListener("signed-in-again", ({ detail: { answer, form } }) => {
-    form.reset();
-    if (!answer.mfa_required) return dialog.close("done");
-    [first.hidden, second.hidden] = [true, false];
-    second.querySelector("[name=mfa_token]").value = answer.mfa_token;
-    second.querySelector("[data-passkey-again]").hidden = !answer.methods.includes("passkey");
-    second.querySelector("[name=code]").focus();
-  });
-  second.querySelector("[data-passkey-again] button").addEventListener("click", async () => {
-    try {
-      await (await import("../auth/passkey.js")).signIn(second.querySelector("[name=mfa_token]").value);
-      dialog.close("done");
-    } catch (problem) {
-      if (problem instanceof ApiProblem) toast(problem.message, { kind: "bad" });
-      else if (!(problem instanceof DOMException)) throw problem;
-    }
-  });
+  if (document.querySelector("dialog#sign-in-again")) onSignedOut(async () => (await import("./signed-out.js")).ask());
 }

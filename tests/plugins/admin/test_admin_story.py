@@ -8,6 +8,7 @@ from kernel.testing import Person, School
 from tests.browser import browser, chromium  # noqa: F401 - fixtures
 from tests.plugins.media.conftest import picture
 from tests.plugins.portal.conftest import Site, site  # noqa: F401 - fixtures
+from tests.plugins.portal.keyboard import Keyboard
 
 ENTRY_OF_CODES = 'a[href^="/redeem"], a[href*="/codes"]'
 
@@ -15,20 +16,6 @@ ENTRY_OF_CODES = 'a[href^="/redeem"], a[href*="/codes"]'
 async def opened(page: Page, path: str) -> None:
     await page.goto(path)
     await page.wait_for_selector("html[data-ready]")
-
-
-async def press_until(page: Page, label: str, *, key: str = "Tab", most: int = 80) -> None:
-    """Move the focus by the keyboard until it is on what is called so, and see that it shows."""
-    for _ in range(most):
-        await page.keyboard.press(key)
-        focused = await page.evaluate(
-            "[document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || '',"
-            " getComputedStyle(document.activeElement).outlineStyle]"
-        )
-        if focused[0].strip() == label:
-            assert focused[1] != "none", f"the focus on {label!r} does not show"
-            return
-    raise AssertionError(f"the keyboard does not reach {label!r}")
 
 
 async def test_an_administrator_looks_after_people(site: Site, school: School, admin: Person) -> None:  # noqa: F811
@@ -67,13 +54,16 @@ async def test_an_administrator_looks_after_people(site: Site, school: School, a
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"**/admin/users/{student.id}")
     await page.wait_for_selector("html[data-ready]")
-    await press_until(page, "Suspend")
+    keys = Keyboard(page)
+    await keys.to("Suspend")
     await page.keyboard.press("Enter")
     dialog = page.get_by_role("alertdialog", name="Suspend Sami Aziz?")
     await expect(dialog).to_contain_text("All sessions end now. Nothing is deleted.")
-    await press_until(page, "Suspend", most=3)
+    await keys.to("Suspend")
     await page.keyboard.press("Enter")
     await expect(page.locator("[data-toasts]")).to_contain_text("All sessions have ended.")
+    await page.wait_for_selector("html[data-ready]")
+    assert await keys.look() == "Activate"
 
     # Who was signed in elsewhere is out at the next click.
     await theirs.get_by_role("link", name="Devices").click()

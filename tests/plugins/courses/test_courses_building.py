@@ -14,6 +14,7 @@ from kernel.testing import Person, School
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.faults.proxy import Direction, Proxy
 from tests.plugins.courses.conftest import Course, ask, draft
+from tests.plugins.courses.test_courses_player import at, plays_until
 from tests.plugins.media.films import film
 from tests.plugins.portal.conftest import Site, site  # noqa: F401 - a fixture
 
@@ -32,9 +33,9 @@ async def go(page: Page, path: str) -> None:
     await page.wait_for_selector("html[data-ready]")
 
 
-def film_file(path: Path) -> Path:
-    """Write a film of some two megabytes."""
-    path.write_bytes(film("-c:v", "libx264", "-preset", "ultrafast", "-qp", "4", size="640x360", seconds=4))
+def film_file(path: Path, seconds: int = 4) -> Path:
+    """Write a film of half a megabyte a second."""
+    path.write_bytes(film("-c:v", "libx264", "-preset", "ultrafast", "-qp", "4", size="640x360", seconds=seconds))
     return path
 
 
@@ -110,7 +111,7 @@ async def test_a_course_from_nothing_to_published(
     origin, proxy = way
     instructor, admin = await school.person("instructor"), await school.person("admin")
     await ask(admin, "PATCH", "/settings", json={"courses": {"review_required": True}})
-    lesson = film_file(tmp_path / "What to log.mp4")
+    lesson = film_file(tmp_path / "What to log.mp4", 12)
 
     page = await opened(site, instructor, f"{origin}/teach/courses")
     heard = said(page)
@@ -166,6 +167,10 @@ async def test_a_course_from_nothing_to_published(
         "Work that may be done twice",
     ]
 
+    await go(page, f"{origin}/teach/courses/{course}/access")
+    await page.get_by_role("switch", name="Only with an access code").uncheck()
+    await expect(page.locator("[data-saved]")).to_contain_text("Saved at")
+    await go(page, f"{origin}/teach/courses/{course}/curriculum")
     await submit(page)
     await expect(page.get_by_text("This course waits for its review")).to_be_visible()
     await send_back(await opened(site, admin, f"/admin/review/{course}"))
@@ -184,6 +189,28 @@ async def test_a_course_from_nothing_to_published(
     await go(page, f"{origin}/teach/courses")
     await expect(page.locator(".course", has_text="Queues and workers")).to_contain_text("Published")
     assert heard == []
+    await watch_and_come_back(await opened(site, await school.person("student"), "/courses"))
+
+
+async def watch_and_come_back(page: Page) -> None:
+    """Find the course, take it, watch what was uploaded, leave, and go on where it was left."""
+    await page.get_by_role("link", name="Queues and workers").click()
+    await page.wait_for_url("**/courses/queues-and-workers")
+    await page.wait_for_selector("html[data-ready]")
+    await page.get_by_role("button", name="Enrol").first.click()
+    await page.wait_for_url("**/learn/queues-and-workers/*")
+    await page.wait_for_selector("html[data-ready]")
+    lesson = page.url
+    await page.keyboard.press("k")
+    await plays_until(page, 6)
+    await page.keyboard.press("k")
+    await expect(page.locator("[data-watched]")).not_to_have_text("0% watched")
+    left_at = await at(page)
+    await go(page, "/dashboard")
+    await page.get_by_role("main").get_by_role("link", name="Continue").first.click()
+    await page.wait_for_url(lesson)
+    await expect(page.locator("[data-toasts]")).to_contain_text("Resumed at 0:0")
+    await plays_until(page, left_at - 4)
 
 
 async def upload_with_a_break(page: Page, file: Path, proxy: Proxy) -> None:

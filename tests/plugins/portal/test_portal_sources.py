@@ -16,7 +16,7 @@ from plugins.portal.site import Site
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
 TEMPLATES = sorted(PLUGINS.glob("*/templates/*.html"))
-BASE = ("boot", "api", "forms", "ui", "words")
+BASE = ("boot", "api", "focus", "forms", "ui", "words")
 _ONE_SIDED = re.compile(
     r"(?<![\w-])(margin|padding|border)-(left|right)|(?<![\w-])(left|right)\s*:|text-align:\s*(left|right)"
 )
