@@ -22,7 +22,7 @@ from plugins.portal.site import site_of
 SIGN_IN = "/sign-in"
 SET_UP_SECOND_FACTOR = "/profile/security"
 _UNAUTHENTICATED = 401
-_NO_ROUTE = "kernel.not_found"
+_OF_ROUTES = ("kernel.route_unknown", "kernel.method_not_allowed")
 _LONGEST_HOST = 260
 
 
@@ -36,8 +36,8 @@ def problem_page(request: Request[Any, Any, Any], problem: Problem) -> Response[
     if problem.code == "kernel.session_restricted":
         return Redirect(SET_UP_SECOND_FACTOR)
     shell = _shell(request, tenant)
-    # Where no route is, nobody has asked whose host it is: then it is said of the path, which is true everywhere.
-    is_known = tenant is not None or problem.code == _NO_ROUTE
+    # Where no route is, nobody has asked whose host it is: what is said of the path is true everywhere.
+    is_known = tenant is not None or problem.code in _OF_ROUTES
     name = "portal/problem.html" if is_known else "portal/no_school.html"
     template = site_of(request.app.state.deployment).environment(shell.locale).get_template(name)
     page = template.render({"shell": shell, "problem": problem, "slots": {}, "host": _host(request)})
