@@ -25,13 +25,13 @@ from kernel.testing import FakeClock, Person, School
 from kernel.testing.schools import make_school
 from kernel.worker import run_worker
 from plugins.media.tasks import REMOVE_ABANDONED_UPLOADS
-from tests.kernel.probe.background import until
 from tests.plugins.courses.archived import described, manifest, zipped
 from tests.plugins.media.conftest import picture, upload
 from tests.plugins.media.films import facts, film, lines, playback, watched
 
 WORKER = (sys.executable, "-m", "kernel.cli", "worker")
 MEBIBYTE = 1024 * 1024
+PATIENCE_S = 120
 
 
 class Place:
@@ -137,22 +137,19 @@ async def place(own_settings: Settings, tmp_path: Path, monkeypatch: pytest.Monk
             await place.kill_all()
 
 
-async def now_or_later(condition: Callable[[], bool]) -> None:
+async def now_or_later(condition: Callable[[], object]) -> None:
     """Wait until it is true; looks often, since what it waits for may be short."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - another process decides
             await asyncio.sleep(0.005)
 
 
 async def finish(place: Place, *, is_done: Callable[[], Awaitable[bool]]) -> None:
     """Let another worker do the rest."""
-
-    async def all_done() -> bool:
-        await place.school.bring_forward()
-        return await is_done() and await place.is_idle()
-
-    async with place.working():
-        await until(all_done)
+    async with place.working(), asyncio.timeout(PATIENCE_S):
+        while not (await is_done() and await place.is_idle()):
+            await place.school.bring_forward()
+            await asyncio.sleep(0.05)
     assert await place.failures() == []
     assert list(place.scratch.iterdir()) == []
 
@@ -230,8 +227,9 @@ async def test_a_video_survives_kills_at_any_moment(place: Place, fake_clock: Fa
     file = await upload(instructor, film(size="1280x720", seconds=8))
     # A third attempt that ends its worker is the last one.
     for _ in range(2):
+        before = set(place.scratch.iterdir())
         worker = await place.start_worker()
-        await now_or_later(lambda: any(place.scratch.iterdir()))
+        await now_or_later(lambda before=before: set(place.scratch.iterdir()) - before)  # type: ignore[misc]
         await asyncio.sleep(moments.uniform(0, 5))
         await place.kill(worker)
 
