@@ -27,6 +27,8 @@ async def test_without_redis_counted_doors_are_shut_and_readings_go_on(
     listed = await student.get("/categories")
     assert listed.status_code == 200, listed.text
     assert listed.json()["total"] == 1
+    saved = await admin.post("/categories", json={"name": "Arts"})
+    assert saved.status_code == 201, "a change is let in by its session in PostgreSQL (ADR 33)"
     async with school.db() as db:
         await (await db.driver()).execute("UPDATE auth.users SET status = 'suspended' WHERE id = $1", student.id)
     assert (await student.get("/users/me")).status_code in (401, 403), "a session is asked for in PostgreSQL"

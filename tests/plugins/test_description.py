@@ -18,6 +18,7 @@ __all__ = ["first_ids"]
 METHODS = ("get", "post", "put", "patch", "delete")
 STREAMS = {"media_read", "media_upload_video", "media_upload_image", "media_upload_file", "media_upload_archive"}
 """Not JSON: their own tests try them (tests/plugins/media)."""
+READINESS = "/health/ready"
 SLOW_S = 2.0
 """Twice what T5 allows, since the machine of the tests does other things too."""
 
@@ -67,6 +68,9 @@ async def _walk(school: School, ids: Mapping[str, str], role: str, *, examples: 
     for cases in cases_of(document, examples=examples):
         for number, case in enumerate(cases):
             answer = await send(case, client, ids if number % 2 else {})
+            if case.operation.path == READINESS and answer.status_code == 503:
+                # A part took its three seconds to answer, as on a busy machine it may: whoever asks then asks again.
+                answer = await send(case, client, {})
             client = await caller.client(refused=answer.status_code == 401)
             seen.add(case.operation.label)
             wrong += [problem] if (problem := check(case, answer)) else []
