@@ -71,7 +71,7 @@ class _Sheet:
         beside = whole - paper.QR - 3
         taken = self._draw_logo(left, y + paper.PADDING)
         self._write(card.school, left + taken, y + paper.PADDING, beside - taken, "FiraGO", "", 8, lines=1)
-        self._write(card.title, left, y + 9.5, beside, "FiraGO", "B", 11, lines=3)
+        self._write(card.title, left, y + 10.5, beside, "FiraGO", "B", 11, lines=3)
         self.pdf.set_font("FiraMono", "B", paper.CODE_POINTS)
         self.pdf.set_xy(left, y + 31.5)
         self.pdf.cell(whole, paper.CODE_POINTS * _LEADING, card.code, align="L")
@@ -84,7 +84,8 @@ class _Sheet:
         if self._logo is None:
             return 0.0
         file, width, height = self._logo
-        self.pdf.image(file, x, y, width, height)
+        # Letters stand so far from the edge of their cells.
+        self.pdf.image(file, x + self.pdf.c_margin, y, width, height)
         return width + 1.5
 
     def _write(
