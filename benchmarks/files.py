@@ -1,7 +1,7 @@
 """Large files: taking one, against a handler that writes it to a file; sending one, against nginx on the same disk.
 
 Ours tells what a file is, hashes it, and has it safe on the disk before it answers; it checks signature and session of
-whoever asks for one. One client at a time, over a new connection each time: figures are megabytes of 64 MiB files.
+whoever asks for one. One client at a time, over a new connection each round: figures are megabytes of 64 MiB files.
 """
 
 import asyncio

@@ -314,7 +314,7 @@ async def test_slow_clients_hold_no_thread(served: Served) -> None:
         answer = await served.client.get("/object", headers={"Range": wanted})
         assert answer.content == (served.data[:10] if wanted == "bytes=0-9" else served.data)
     assert threads_named("storage") <= 8
-    assert threads_named("file-sending") <= (file_sending.THREADS if served.sends_files else 0)
+    assert threads_named("file-sending") <= file_sending.THREADS
 
     for _, writer in connections:
         writer.transport.abort()
