@@ -14,6 +14,7 @@ from benchmarks.alone import idle_memory, second_start
 from benchmarks.cores import Cores, pin, shared_out
 from benchmarks.lab import running_lab
 from benchmarks.load import UnexpectedAnswer
+from benchmarks.paint import NotPainted
 from benchmarks.rehearsal import NotTheSame
 from benchmarks.report import WIDTH, Finding, as_json, show
 from benchmarks.scenarios import SCENARIOS, Scenario, compare
@@ -51,7 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             findings.extend(_findings(options, Path(folder), status.update))
     except KeyboardInterrupt:
         return 130
-    except (EmbeddedStackError, deliveries.EventLost, NotTheSame, ServerFailed, UnexpectedAnswer, ValueError) as error:
+    except (
+        EmbeddedStackError,
+        deliveries.EventLost,
+        NotPainted,
+        NotTheSame,
+        ServerFailed,
+        UnexpectedAnswer,
+        ValueError,
+    ) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
     show(findings, console)
@@ -83,7 +92,7 @@ def _findings(options: argparse.Namespace, folder: Path, tell: Callable[[str], N
     if not set(names).isdisjoint(beacons.NAMES):
         yield from beacons.watching_school(folder, cores, tell=tell)
     if not set(names).isdisjoint(pages.NAMES):
-        yield from pages.every_audience(folder, cores, rounds=options.rounds, tell=tell)
+        yield from pages.every_audience(folder, cores, names=names, rounds=options.rounds, tell=tell)
     if not set(names).isdisjoint(growth.NAMES):
         yield from growth.growing_school(folder, cores, rounds=options.rounds, tell=tell)
     if "start" in names:

@@ -3,7 +3,7 @@
 A page's twin is the calls that a client would make to draw it, for the same person (how they are chosen stands in
 `tests/plugins/portal/twins.py`); a page that needs three calls is compared with all three. Both sides are ours, on one
 server. Pages are asked for as a browser does, and packed for it; the API packs nothing. How the catalogue stands
-against the bare stack is the scenario `catalogue`.
+against the bare stack is the scenario `catalogue`; how soon pages are seen stands in `paint`.
 """
 
 import asyncio
@@ -15,13 +15,14 @@ from typing import Any
 import httpx
 import msgspec
 
+from benchmarks import paint
 from benchmarks.cores import Cores
 from benchmarks.lab import running_lab
 from benchmarks.load import PAGE_HEADERS, request_bytes
 from benchmarks.pairs import Side, measure, repeated
 from benchmarks.report import Finding, compared
 from benchmarks.school import demo_people, lift_limits, settle
-from benchmarks.servers import Start, environment_of, free_port, running, serve_words
+from benchmarks.servers import HOST, Server, Start, environment_of, free_port, running, serve_words
 from kernel.app import opened
 from kernel.serve import seed_demo
 from kernel.settings import Settings
@@ -29,7 +30,7 @@ from tests.plugins.portal.pages import Reader
 from tests.plugins.portal.places import find_places
 from tests.plugins.portal.twins import TWINS, Twin
 
-NAMES = ("pages",)
+NAMES = ("pages", "paint")
 LEAST_SHARE = 0.4
 _PER_ROUND, _WARM_UP, _CONNECTIONS = 100, 40, 8
 _API = "/api/v1"
@@ -88,37 +89,49 @@ class _Pair(msgspec.Struct, frozen=True):
     calls: Sequence[bytes]
 
 
-def every_audience(folder: Path, cores: Cores, *, rounds: int, tell: Callable[[str], None]) -> Iterator[Finding]:
-    """Make the demonstration, serve it, and yield how each page stands beside its twin."""
+class _Demonstration(msgspec.Struct, frozen=True):
+    """What is asked of it."""
+
+    places: Mapping[str, str]
+    pairs: Sequence[_Pair]
+
+
+def every_audience(
+    folder: Path, cores: Cores, *, names: Sequence[str], rounds: int, tell: Callable[[str], None]
+) -> Iterator[Finding]:
+    """Make the demonstration, serve it, and yield how each page stands beside its twin, and how soon pages are seen."""
     (folder / "pages").mkdir()
     with running_lab(folder / "pages", tell) as settings:
         tell("pages: filling the demonstration")
-        pairs = asyncio.run(_pairs(settings))
+        made = asyncio.run(_filled(settings))
         port = free_port()
         start = Start(serve_words(port), environment_of(settings), folder / "pages.log", cores.server)
         with running(start, port) as server:
-            for pair in pairs:
-                ours = Side(server, repeated([pair.page]), connections=_CONNECTIONS)
-                twin = Side(server, repeated(pair.calls), calls=len(pair.calls), connections=_CONNECTIONS)
-                measured = measure(
-                    ours,
-                    twin,
-                    rounds=rounds,
-                    per_round=_PER_ROUND,
-                    warm_up=_WARM_UP,
-                    tell=partial(_tell_of, tell, pair.name),
-                )
-                yield compared(pair.name, measured, target=LEAST_SHARE)
+            if "pages" in names:
+                yield from _beside_their_twins(server, made.pairs, rounds, tell)
+            if "paint" in names and paint.is_possible():
+                yield paint.first_paints(f"http://{HOST}:{port}", made.places, tell)
 
 
-async def _pairs(settings: Settings) -> list[_Pair]:
+def _beside_their_twins(
+    server: Server, pairs: Sequence[_Pair], rounds: int, tell: Callable[[str], None]
+) -> Iterator[Finding]:
+    for pair in pairs:
+        ours = Side(server, repeated([pair.page]), connections=_CONNECTIONS)
+        twin = Side(server, repeated(pair.calls), calls=len(pair.calls), connections=_CONNECTIONS)
+        tell_of = partial(_tell_of, tell, pair.name)
+        measured = measure(ours, twin, rounds=rounds, per_round=_PER_ROUND, warm_up=_WARM_UP, tell=tell_of)
+        yield compared(pair.name, measured, target=LEAST_SHARE)
+
+
+async def _filled(settings: Settings) -> _Demonstration:
     async with opened(settings) as deployment:
         await seed_demo(deployment)
         await lift_limits(deployment)
         await settle(settings.owner_database_url)
         async with demo_people(deployment) as people:
             places = await find_places(partial(_asked, people))
-            return [_pair(twin, places, people) for twin in _measured()]
+            return _Demonstration(places, [_pair(twin, places, people) for twin in _measured()])
 
 
 def _measured() -> Iterator[Twin]:

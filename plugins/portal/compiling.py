@@ -144,13 +144,13 @@ class _Folding(NodeTransformer):
             kwargs = {each.key: each.value.as_const() for each in node.kwargs}
         except nodes.Impossible:
             return node
-        make = self._known(node.node, len(args))
+        make = self._known(node.node, is_plain=len(args) == 1 and not kwargs)
         return node if make is None else nodes.Const(make(*args, **kwargs), lineno=node.lineno)
 
-    def _known(self, called: nodes.Expr, count: int) -> Callable[..., Any] | None:
+    def _known(self, called: nodes.Expr, *, is_plain: bool) -> Callable[..., Any] | None:
         """Return what can be called now as well as later."""
         if isinstance(called, nodes.Name) and called.name not in self._hidden:
-            if called.name in _WORDS and count == 1:
+            if called.name in _WORDS and is_plain:
                 return self._environment.word
             return self._environment.globals["asset"] if called.name == "asset" else None  # type: ignore[return-value]
         if isinstance(called, nodes.Getattr) and isinstance(called.node, nodes.Name):
@@ -197,11 +197,11 @@ class PageEnvironment(Environment):
         self.under_way: set[str | None] = set()
         """The templates that are being compiled."""
 
-    def word(self, text: str, **values: Any) -> Markup:
-        """Return a text in the language, with these values."""
+    def word(self, text: str) -> Markup:
+        """Return a text in the language that has no places for values."""
         texts: NullTranslations = self.globals["texts"]  # type: ignore[assignment]
         # As Jinja does: what stands in the templates and catalogues is ours.
-        return Markup(texts.gettext(text)) % values
+        return Markup(texts.gettext(text)) % {}
 
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False

@@ -87,7 +87,7 @@ async def one(db: Db, actor: Actor, user_id: FromPath[UUID]) -> Shown:
         "work": await kept_work(db, user_id) if user.role == "instructor" else None,
         "why_fast": why_fast(actor, user),
         "roles": roles_within_reach(actor),
-        "zones": sorted({*timezones(), user.timezone}),
+        "zones": [(each, each.replace("_", " ")) for each in sorted({*timezones(), user.timezone})],
         "devices": await devices_of(db, actor, user_id, limit=_DEVICES, offset=0) if manages else None,
         "may_update": actor.scope(UPDATE_USER) == "any" or user_id == actor.id,
         "may_delete": actor.may(DELETE_USER),

@@ -49,8 +49,6 @@ def _usual(site: Site, locale: str) -> Environment:
     )  # fmt: skip
     usual.filters.update(FILTERS)
     usual.globals.update(ours.globals)
-    texts = site.languages.catalogue(locale)
-    usual.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
     return usual
 
 
