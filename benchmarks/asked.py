@@ -52,7 +52,7 @@ READINGS: Sequence[tuple[str, str]] = (
     ("admin", "/audit-logs?entity=courses.courses"),
     ("student", "/videos/{video}/stream"),
     ("student", "/videos/{video}/captions"),
-    ("student", "/courses/{course}/cover"),
+    ("student", "/courses/{covered}/cover"),
     ("student", "/materials/{material}"),
     ("student", "/materials/{material}/download"),
     ("admin", "/access-codes/batches/{batch}"),

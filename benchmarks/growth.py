@@ -120,6 +120,8 @@ async def _ids(people: Mapping[str, httpx.AsyncClient]) -> dict[str, str]:
 
     popular = await first("instructor", "/courses?mine=true&status=published&sort=popular")
     course = await first("instructor", "/courses?q=Python+from+the+first+line")
+    # Most courses of the demonstration have no picture of their own.
+    covered = await first("student", "/courses?q=Colour+that+people+can+read")
     section = await first("instructor", f"/courses/{course['id']}/sections")
     code = await first("admin", "/access-codes")
     student = await first("admin", "/users?role=student")
@@ -136,6 +138,7 @@ async def _ids(people: Mapping[str, httpx.AsyncClient]) -> dict[str, str]:
         "own_video": own_videos["id"],
         "submitted": submitted["id"],
         "course": course["id"],
+        "covered": covered["id"],
         "popular": popular["id"],
         "category": course["category"]["id"],
         "section": section["id"],

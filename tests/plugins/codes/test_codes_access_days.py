@@ -143,6 +143,17 @@ async def test_another_code_adds_to_what_is_left_and_one_without_days_ends_no_mo
     assert (await classroom.instructor.get(f"/courses/{classroom.course_id}/students")).json()["total"] == 1
 
 
+async def test_a_click_makes_no_enrolment_longer_that_a_code_has_opened(classroom: Classroom) -> None:
+    student = await classroom.student()
+    until = await ends_at(student, await classroom.code(access_days=30))
+
+    answer = await student.post(f"/courses/{classroom.course_id}/enroll")
+
+    assert answer.status_code == 200, answer.text
+    assert until is not None
+    assert datetime.fromisoformat(answer.json()["expires_at"]) == until
+
+
 @pytest.mark.parametrize("is_swept", [True, False])
 async def test_a_code_after_the_end_begins_anew_where_the_student_was(classroom: Classroom, is_swept: bool) -> None:
     student = await classroom.student()
