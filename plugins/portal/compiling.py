@@ -25,7 +25,7 @@ COMPONENTS = {"ui": "portal/ui.html"}
 _WORDS = frozenset({"_", "gettext"})
 _MOST_DRAWN = 200_000
 """How many characters of what a component drew are kept; what was drawn first is forgotten first."""
-_PLAIN = frozenset({str, Markup, int, float, bool, NoneType, UUID, type(missing)})
+_PLAIN = frozenset({str, Markup, int, float, bool, NoneType, type(missing)})
 """Kinds of arguments of which two that are equal are shown alike."""
 
 
@@ -81,6 +81,9 @@ def _key(values: Sequence[Any]) -> tuple[Any, ...] | None:
         kind = type(value)
         if kind in _PLAIN:
             key += (kind, value)
+        elif isinstance(value, UUID):
+            # The database's driver has a kind of its own, which is shown alike.
+            key += (UUID, value)
         elif kind is dict or kind is list or kind is tuple:
             inner = _key([*value, *value.values()] if kind is dict else value)
             if inner is None:

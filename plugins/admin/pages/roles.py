@@ -18,13 +18,15 @@ async def roles(db: Db, actor: Actor) -> Shown:
     """Show the matrix; the actor's own role and what administrators keep stand fast."""
     matrix = role_matrix(db.tenant)
     groups = groupby(matrix.permissions, key=lambda each: each.plugin)
+    may_change = actor.may(UPDATE_ROLES)
     values = {
         "roles": matrix.roles,
         "titles": plugin_titles(db.deployment),
         "groups": [(plugin, list(rows)) for plugin, rows in groups],
         "changed": sum(_changes(each) for each in matrix.permissions),
-        "own_role": actor.role,
-        "may_change": actor.may(UPDATE_ROLES),
+        "may_change": may_change,
+        # Nobody changes what their own role may.
+        "fast": [role for role in matrix.roles if role == actor.role or not may_change],
     }
     return "admin/roles.html", values
 
