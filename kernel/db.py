@@ -5,6 +5,7 @@ A `Db` is one transaction of one tenant. Only this module commits. What PostgreS
 belongs to is decided in `kernel.tenancy`.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -389,8 +390,9 @@ class Database:
                 raise DatabaseUnavailable from error
             raise
         if db._position is not None and origin.tenant_id:
-            for each in authors or ([origin.actor_id] if origin.actor_id else ()):
-                await self._deployment.gate.tell_position(origin.tenant_id, each, db._position)
+            readers = authors or ([origin.actor_id] if origin.actor_id else ())
+            tell, position = self._deployment.gate.tell_position, db._position
+            await asyncio.gather(*(tell(origin.tenant_id, each, position) for each in readers))
         if db._written:
             await self._deployment.kept.changed(origin.tenant_id, db._written)
         if read_only:

@@ -61,6 +61,7 @@ def _money(value: Decimal, currency: str, locale: str) -> str:
 
 @_remembered
 def _day(value: date, locale: str) -> str:
+    # Of a plain date: two instants are equal that are the same moment in two zones, and it may be another day there.
     return format_skeleton(_DAY, value, locale=_parsed(locale))
 
 
@@ -68,7 +69,9 @@ def _day(value: date, locale: str) -> str:
 def _instant(value: datetime, timezone: str, locale: str) -> str:
     zone, spoken = ZoneInfo(timezone), _parsed(locale)
     both = str(get_datetime_format("medium", locale=spoken)).replace("'", "")
-    return both.format(format_time(value, "medium", tzinfo=zone, locale=spoken), _day(value.astimezone(zone), locale))
+    return both.format(
+        format_time(value, "medium", tzinfo=zone, locale=spoken), _day(value.astimezone(zone).date(), locale)
+    )
 
 
 @_remembered
@@ -113,7 +116,7 @@ def clock_time(seconds: int) -> str:
 def day(context: Context, value: date | datetime) -> str:
     """Return a date, of an instant that of the reader's zone."""
     if isinstance(value, datetime):
-        value = value.astimezone(ZoneInfo(context["shell"].timezone))
+        value = value.astimezone(ZoneInfo(context["shell"].timezone)).date()
     return _day(value, _locale(context))
 
 

@@ -58,7 +58,8 @@ async def print_batch(
     page = await showing.show_codes(db, actor, wanted, limit=at_once, offset=offset)
     title = batch.video_title or batch.course_title
     printed = [printed_card(db.tenant, title, each.code, note_of(db.tenant, each)) for each in page.items if each.code]
-    # A hundred QR codes take a second of a core.
+    # A hundred QR codes take a second of a core, for which no connection waits.
+    await db.release()
     faces = await to_thread.run_sync(_faces, printed)
     values = {
         "batch": batch,

@@ -35,19 +35,8 @@ async def all_students(
     q: Search = "",
 ) -> Shown:
     """Show the students of all courses in one's care, those first who have gone quiet."""
-    page = await students_in_care(
-        db, actor, course_id=course, state=show, sort=sort, limit=_ROWS, offset=offset, named=q.strip()
-    )
-    values = {
-        "page": page,
-        "named": q.strip(),
-        "state": show,
-        "sort": sort,
-        "course_id": course,
-        "courses": await courses_to_choose(db, actor),
-        "quiet_days": QUIET_DAYS,
-    }
-    return "courses/students.html", values
+    values = await _listed(db, actor, course, show, sort, offset, q.strip())
+    return "courses/students.html", {**values, "courses": await courses_to_choose(db, actor)}
 
 
 async def course_students(
@@ -61,18 +50,24 @@ async def course_students(
 ) -> Shown:
     """Show the students of a course."""
     frame = await framed(db, actor, course_id, "students")
+    values = await _listed(db, actor, course_id, show, sort, offset, q.strip())
+    return "courses/course_students.html", {**frame, **values}
+
+
+async def _listed(
+    db: Db, actor: Actor, course_id: UUID | None, state: StudentState | None, sort: StudentSort, offset: int, named: str
+) -> Mapping[str, Any]:
     page = await students_in_care(
-        db, actor, course_id=course_id, state=show, sort=sort, limit=_ROWS, offset=offset, named=q.strip()
+        db, actor, course_id=course_id, state=state, sort=sort, limit=_ROWS, offset=offset, named=named
     )
-    values = {
+    return {
         "page": page,
-        "named": q.strip(),
-        "state": show,
+        "named": named,
+        "state": state,
         "sort": sort,
-        "course_id": None,
+        "course_id": course_id,
         "quiet_days": QUIET_DAYS,
     }
-    return "courses/course_students.html", {**frame, **values}
 
 
 async def quiet_need(db: Db, actor: Actor, _subject: object) -> Shown | None:

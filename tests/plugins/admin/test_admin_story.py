@@ -168,6 +168,7 @@ async def test_a_mail_is_said_in_the_schools_own_words(site: Site, school: Schoo
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Your own words", exact=True)).to_be_visible()
+    await page.wait_for_selector("html[data-ready]")
     await page.get_by_role("button", name="Back to how it comes").click()
     await page.get_by_role("button", name="Give up my words").click()
     await expect(page.get_by_text("As it comes", exact=True)).to_be_visible()

@@ -1,5 +1,8 @@
 """How lengths are written, and the texts that plugins bring."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import pytest
 
 from kernel.deployment import Deployment
@@ -37,3 +40,14 @@ def test_a_latin_name_is_a_run_of_its_own_in_an_arabic_sentence(
 ) -> None:
     template = Site(deployment).environment(locale).from_string("{{ _('Delete “%(title)s”?', title=title) }}")
     assert template.render(title=title) == drawn
+
+
+def test_an_instant_has_the_day_of_each_reader(deployment: Deployment) -> None:
+    template = Site(deployment).environment("en").from_string("{{ moment|day }} · {{ moment|instant }}")
+    moment = datetime(2026, 11, 27, 23, 30, tzinfo=UTC)
+    drawn = [
+        template.render(moment=moment, shell=SimpleNamespace(timezone=zone, locale="en"))
+        for zone in ("UTC", "Pacific/Auckland", "UTC")
+    ]
+    assert [each.count("Nov 27, 2026") for each in drawn] == [2, 0, 2]
+    assert drawn[1].count("Nov 28, 2026") == 2
